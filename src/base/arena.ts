@@ -1,0 +1,30 @@
+/**
+ * The one place that large table memory is taken from, so that tables can later live in shared or
+ * file-backed memory without a change to the code that uses them. The memory is zeroed; the
+ * operating system maps it lazily, so a table sized for its maximum costs only what it uses.
+ */
+export class Arena {
+  /** Bytes handed out so far. */
+  allocatedBytes = 0;
+
+  int32(length: number): Int32Array {
+    return new Int32Array(this.take(length * 4));
+  }
+
+  uint8(length: number): Uint8Array {
+    return new Uint8Array(this.take(length));
+  }
+
+  uint16(length: number): Uint16Array {
+    return new Uint16Array(this.take(length * 2));
+  }
+
+  float64(length: number): Float64Array {
+    return new Float64Array(this.take(length * 8));
+  }
+
+  private take(bytes: number): ArrayBuffer {
+    this.allocatedBytes += bytes;
+    return new ArrayBuffer(bytes);
+  }
+}

@@ -1,0 +1,33 @@
+/**
+ * The connection states that rules ask for, as bits. The values are the kernel's XT_CONNTRACK_STATE
+ * bits (include/uapi/linux/netfilter/xt_conntrack.h), so a mask prints and compares as there.
+ */
+export const CtStateBit = {
+  Invalid: 1,
+  Established: 2,
+  Related: 4,
+  New: 8,
+  Untracked: 64,
+  Snat: 128,
+  Dnat: 256,
+} as const;
+
+/** Direction of a packet relative to the connection. */
+export const Direction = { Original: 0, Reply: 1 } as const;
+export type DirectionCode = 0 | 1;
+
+/** Status bits of a connection entry, numbered as the kernel's IPS_* bits. */
+export const Status = {
+  Expected: 1 << 0,
+  SeenReply: 1 << 1,
+  Assured: 1 << 2,
+  Confirmed: 1 << 3,
+  SrcNat: 1 << 4,
+  DstNat: 1 << 5,
+  SeqAdjust: 1 << 6,
+  SrcNatDone: 1 << 7,
+  DstNatDone: 1 << 8,
+  Dying: 1 << 9,
+  FixedTimeout: 1 << 10,
+  Helper: 1 << 13,
+} as const;

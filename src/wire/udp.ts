@@ -1,0 +1,20 @@
+import { Decode, type DecodeCode, Proto } from './codes.ts';
+import type { Packet } from './packet.ts';
+
+export const UDP_HEADER_LEN = 8;
+
+/** Takes a UDP (RFC 768) or UDP-Lite (RFC 3828) header apart. */
+export function decodeUdp(packet: Packet): DecodeCode {
+  const { view, l4Offset: at } = packet;
+  if (at + UDP_HEADER_LEN > packet.l3End) return Decode.TruncatedL4;
+  const length = view.getUint16(at + 4);
+  // UDP-Lite has the checksum coverage in this place. A first fragment is shorter than it says.
+  if (packet.protocol === Proto.Udp && !packet.isFragment) {
+    if (length < UDP_HEADER_LEN || at + length > packet.l3End) return Decode.BadUdpLength;
+  }
+  packet.srcPortOrIcmpId = view.getUint16(at);
+  packet.dstPortOrIcmpTypeCode = view.getUint16(at + 2);
+  packet.payloadOffset = at + UDP_HEADER_LEN;
+  packet.payloadLen = packet.l3End - packet.payloadOffset;
+  return Decode.Ok;
+}
