@@ -28,6 +28,8 @@ export interface NatRange {
   /** First and last port (or ICMP id); 0 where none was given. */
   readonly minPort: number;
   readonly maxPort: number;
+  /** `--to-destination A:1000-2000/BASE`: the port that is mapped to `minPort`; absent or 0: none. */
+  readonly basePort?: number;
   readonly random: boolean;
   readonly randomFully: boolean;
   readonly persistent: boolean;
@@ -67,7 +69,7 @@ export interface RuleActions {
  * All fields are plain integers or interned strings; reading them allocates nothing.
  */
 export interface RuleContext {
-  readonly packet: Packet;
+  packet: Packet;
   readonly clock: Clock;
   readonly actions: RuleActions;
   hook: HookCode;

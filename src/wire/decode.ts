@@ -34,6 +34,10 @@ function clearL4(packet: Packet): void {
   packet.icmpType = 0;
   packet.icmpCode = 0;
   packet.tcpFlags = 0;
+  packet.seq = 0;
+  packet.ack = 0;
+  packet.window = 0;
+  packet.tcpHeaderLen = 0;
   packet.payloadOffset = packet.l4Offset;
   packet.payloadLen = packet.l3End - packet.l4Offset;
 }

@@ -9,7 +9,10 @@ export function decodeIcmp(packet: Packet): DecodeCode {
   if (at + ICMP_HEADER_LEN > packet.l3End) return Decode.TruncatedL4;
   packet.icmpType = view.getUint8(at);
   packet.icmpCode = view.getUint8(at + 1);
-  packet.srcPortOrIcmpId = view.getUint16(at + 4);
+  // Only queries and their answers carry an identifier; in errors this is an MTU, a gateway, nothing.
+  if (icmpQueryReplyType(packet.family, packet.icmpType) >= 0) {
+    packet.srcPortOrIcmpId = view.getUint16(at + 4);
+  }
   packet.dstPortOrIcmpTypeCode = (packet.icmpType << 8) | packet.icmpCode;
   packet.payloadOffset = at + ICMP_HEADER_LEN;
   packet.payloadLen = packet.l3End - packet.payloadOffset;
@@ -57,4 +60,9 @@ export function isIcmpv6Error(type: number): boolean {
 /** Router and neighbour discovery and redirect (RFC 4861): link business that is never tracked. */
 export function isNeighbourDiscovery(type: number): boolean {
   return type >= 133 && type <= 137;
+}
+
+/** Multicast listener messages (RFC 2710, RFC 3810): link business too, but not for one host. */
+export function isMulticastListener(type: number): boolean {
+  return (type >= 130 && type <= 132) || type === 143;
 }

@@ -25,7 +25,13 @@ export {
   TcpFlag,
 } from './codes.ts';
 export { decodeFrame } from './decode.ts';
-export { icmpQueryReplyType, isIcmpError, isIcmpv6Error, isNeighbourDiscovery } from './icmp.ts';
+export {
+  icmpQueryReplyType,
+  isIcmpError,
+  isIcmpv6Error,
+  isMulticastListener,
+  isNeighbourDiscovery,
+} from './icmp.ts';
 export {
   completeL4Checksum,
   hasPartialChecksum,

@@ -39,6 +39,7 @@ function walkExtensions(packet: Packet, firstHeader: number): DecodeCode {
   const { view, l3End } = packet;
   let next = firstHeader;
   let at = packet.l3Offset + IPV6_HEADER_LEN;
+  let seenFragment = false;
   for (let seen = 0; isExtension(next); seen++) {
     if (seen === MAX_EXTENSIONS) return Decode.TooManyExtensions;
     if (at + 8 > l3End) return Decode.TruncatedExtension;
@@ -46,6 +47,9 @@ function walkExtensions(packet: Packet, firstHeader: number): DecodeCode {
     const length = extensionLength(next, view.getUint8(at + 1));
     if (at + length > l3End) return Decode.TruncatedExtension;
     if (next === Proto.Fragment) {
+      // RFC 8200 section 4.1 allows one. A second, atomic one would pass a fragment off as whole.
+      if (seenFragment) return Decode.TooManyExtensions;
+      seenFragment = true;
       readFragment(packet, at);
       if (packet.fragmentOffset > 0) {
         // What follows is the middle of some packet, not a header.

@@ -6,7 +6,7 @@ import type { Packet } from './packet.ts';
 export const L4Checksum = {
   Good: 0,
   Bad: 1,
-  /** The protocol has none, UDP/IPv4 sent none, or the packet is a fragment. */
+  /** The protocol has none, UDP sent none, or the packet is a fragment. */
   None: 2,
   /**
    * The field holds the pseudo-header sum only: the sender left the rest to its network card. Seen
@@ -34,14 +34,14 @@ export function l4ChecksumOffset(protocol: number): number {
 
 /** Checks the transport checksum of a whole (not fragmented) packet. */
 export function verifyL4Checksum(packet: Packet): L4ChecksumCode {
-  const fieldAt = l4ChecksumOffset(packet.protocol);
-  if (fieldAt < 0 || packet.isFragment || packet.protocol === Proto.UdpLite) return L4Checksum.None;
-  const field = packet.view.getUint16(packet.l4Offset + fieldAt);
-  if (packet.protocol === Proto.Udp && packet.family === 4 && field === 0) return L4Checksum.None;
-  const pseudo = pseudoSum(packet);
-  const total = foldSum(sumBytes(packet.view, packet.l4Offset, packet.l3End) + pseudo);
-  if (total === 0xffff) return L4Checksum.Good;
-  return pseudo !== 0 && field === foldSum(pseudo) ? L4Checksum.Partial : L4Checksum.Bad;
+  const fieldAt = fieldOffset(packet);
+  if (fieldAt < 0) return L4Checksum.None;
+  const field = packet.view.getUint16(fieldAt);
+  // RFC 768; over IPv6 tunnels may send none (RFC 6935), and nf_conntrack_proto_udp.c lets it pass.
+  if (packet.protocol === Proto.Udp && field === 0) return L4Checksum.None;
+  const sum = sumBytes(packet.view, packet.l4Offset, coveredEnd(packet)) + pseudoSum(packet);
+  if (foldSum(sum) === 0xffff) return L4Checksum.Good;
+  return hasPartialChecksum(packet) ? L4Checksum.Partial : L4Checksum.Bad;
 }
 
 /**
@@ -50,27 +50,54 @@ export function verifyL4Checksum(packet: Packet): L4ChecksumCode {
  */
 export function hasPartialChecksum(packet: Packet): boolean {
   if (packet.protocol !== Proto.Tcp && packet.protocol !== Proto.Udp) return false;
-  const fieldAt = packet.l4Offset + (packet.protocol === Proto.Tcp ? 16 : 6);
-  return packet.view.getUint16(fieldAt) === foldSum(pseudoSum(packet));
+  const fieldAt = fieldOffset(packet);
+  return fieldAt >= 0 && packet.view.getUint16(fieldAt) === foldSum(pseudoSum(packet));
 }
 
-/** Computes the transport checksum over the whole packet and writes it. */
+/** Computes the transport checksum of a whole packet and writes it. Fragments are left alone. */
 export function completeL4Checksum(packet: Packet): void {
-  const fieldAt = l4ChecksumOffset(packet.protocol);
-  if (fieldAt < 0) return;
-  const at = packet.l4Offset + fieldAt;
+  const at = fieldOffset(packet);
+  if (at < 0) return;
   packet.view.setUint16(at, 0);
-  const sum = sumBytes(packet.view, packet.l4Offset, packet.l3End) + pseudoSum(packet);
+  const sum = sumBytes(packet.view, packet.l4Offset, coveredEnd(packet)) + pseudoSum(packet);
   let field = ~foldSum(sum) & 0xffff;
-  // RFC 768: a computed zero is sent as all ones, zero means "none".
-  if (field === 0 && packet.protocol === Proto.Udp) field = 0xffff;
+  // RFC 768, RFC 3828: a computed zero is sent as all ones, zero means "none".
+  if (field === 0 && isUdpKind(packet.protocol)) field = 0xffff;
   packet.view.setUint16(at, field);
 }
 
-/** Sum of the pseudo header (RFC 9293 3.1, RFC 8200 8.1); 0 for ICMP, which has none in IPv4. */
+/**
+ * Where the checksum field lies in the buffer; -1 where the cursor has none that can be checked:
+ * fragments, and the ICMP of the other family, whose header `decodeFrame` did not look at.
+ */
+function fieldOffset(packet: Packet): number {
+  const { protocol } = packet;
+  if (packet.isFragment) return -1;
+  if (protocol === Proto.Icmp && packet.family !== 4) return -1;
+  if (protocol === Proto.Icmpv6 && packet.family !== 6) return -1;
+  const offset = l4ChecksumOffset(protocol);
+  return offset < 0 ? -1 : packet.l4Offset + offset;
+}
+
+function isUdpKind(protocol: number): boolean {
+  return protocol === Proto.Udp || protocol === Proto.UdpLite;
+}
+
+/** End of the bytes the checksum covers: UDP ends by its own length, UDP-Lite by its coverage. */
+function coveredEnd(packet: Packet): number {
+  if (!isUdpKind(packet.protocol)) return packet.l3End;
+  const length = packet.view.getUint16(packet.l4Offset + 4);
+  return length === 0 ? packet.l3End : packet.l4Offset + length;
+}
+
+/**
+ * Sum of the pseudo header (RFC 9293 3.1, RFC 8200 8.1); 0 for ICMP, which has none in IPv4. The
+ * length is that of the datagram: UDP's own, and for UDP-Lite what IP says (RFC 3828 3.2).
+ */
 function pseudoSum(packet: Packet): number {
   if (packet.protocol === Proto.Icmp) return 0;
-  const length = packet.l3End - packet.l4Offset;
+  const end = packet.protocol === Proto.Udp ? coveredEnd(packet) : packet.l3End;
+  const length = end - packet.l4Offset;
   const addresses =
     packet.family === 4
       ? addressSum(packet.src0) + addressSum(packet.dst0)

@@ -11,21 +11,23 @@ export function decodeLink(packet: Packet): DecodeCode {
   packet.vlanId = -1;
   switch (packet.linkType) {
     case LinkType.Ethernet:
-      return decodeEthernet(packet);
+      return decodeTagged(packet, 12);
     case LinkType.RawIp:
       return decodeRaw(packet, packet.frameOffset);
     case LinkType.LinuxCooked:
-      return decodeCooked(packet, 14, 16);
+      // libpcap puts a VLAN tag that the card took off back in front of the protocol field.
+      return decodeTagged(packet, 14);
     case LinkType.LinuxCooked2:
-      return decodeCooked(packet, 0, 20);
+      return decodeCooked2(packet);
     default:
       // BSD loopback: four bytes of address family, in the byte order of whoever captured.
       return decodeRaw(packet, packet.frameOffset + 4);
   }
 }
 
-function decodeEthernet(packet: Packet): DecodeCode {
-  let typeOffset = packet.frameOffset + 12;
+/** An EtherType at `typeAt`, perhaps that of a VLAN tag, and what follows it. */
+function decodeTagged(packet: Packet, typeAt: number): DecodeCode {
+  let typeOffset = packet.frameOffset + typeAt;
   if (typeOffset + 2 > packet.frameEnd) return Decode.TruncatedLink;
   let etherType = packet.view.getUint16(typeOffset);
   for (let tags = 0; isVlanTag(etherType) && tags < MAX_VLAN_TAGS; tags++) {
@@ -41,11 +43,11 @@ function isVlanTag(etherType: number): boolean {
   return etherType === EtherType.Vlan || etherType === EtherType.QinQ;
 }
 
-/** Linux cooked captures: the protocol is an EtherType at `typeAt` of a header of `headerLen`. */
-function decodeCooked(packet: Packet, typeAt: number, headerLen: number): DecodeCode {
-  if (packet.frameOffset + headerLen > packet.frameEnd) return Decode.TruncatedLink;
-  const etherType = packet.view.getUint16(packet.frameOffset + typeAt);
-  return setNetwork(packet, etherType, packet.frameOffset + headerLen);
+/** Linux cooked capture v2: 20 bytes, the EtherType first. */
+function decodeCooked2(packet: Packet): DecodeCode {
+  const l3Offset = packet.frameOffset + 20;
+  if (l3Offset > packet.frameEnd) return Decode.TruncatedLink;
+  return setNetwork(packet, packet.view.getUint16(packet.frameOffset), l3Offset);
 }
 
 /** No link header worth reading: the version nibble says which IP it is. */

@@ -1,4 +1,4 @@
-import { Decode, type DecodeCode, LinkType, type LinkTypeCode } from './codes.ts';
+import { LinkType, type LinkTypeCode } from './codes.ts';
 
 /** Free bytes kept before and after a frame, so that headers can be put in front and lines grow. */
 export const HEADROOM_BYTES = 128;
@@ -7,11 +7,11 @@ export const TAILROOM_BYTES = 512;
 export const MAX_FRAME_BYTES = 65_536 + 64;
 
 /**
- * The packet cursor: one long-lived object over one long-lived buffer. `decode()` fills its integer
+ * The packet cursor: one long-lived object over one long-lived buffer. `decodeFrame` fills its integer
  * fields from the bytes; nobody allocates a packet. Addresses are signed 32-bit words (`>>> 0` only
  * to print); an IPv4 address is in word 0 and words 1..3 are zero.
  *
- * Contract of this room: `decode()` checks every length once. After `Decode.Ok` all offsets lie
+ * Contract of this room: `decodeFrame` checks every length once. After `Decode.Ok` all offsets lie
  * within the frame and may be read freely.
  */
 export class Packet {
@@ -90,7 +90,18 @@ export class Packet {
     return true;
   }
 
-  /** Says that a frame of `length` bytes lies at the start of the buffer (behind the headroom). */
+  /** Copies `length` bytes of `source` from `offset` in; `length` must not exceed `capacity`. */
+  loadRange(source: Uint8Array, offset: number, length: number, linkType: LinkTypeCode): void {
+    const { bytes } = this;
+    // A loop and not set(subarray): that would allocate a view per frame.
+    for (let i = 0; i < length; i++) bytes[HEADROOM_BYTES + i] = source[offset + i]!;
+    this.begin(length, linkType);
+  }
+
+  /**
+   * Says that a frame of `length` bytes lies at the start of the buffer (behind the headroom).
+   * `length` must not exceed `capacity`.
+   */
   begin(length: number, linkType: LinkTypeCode): void {
     this.frameOffset = HEADROOM_BYTES;
     this.frameEnd = HEADROOM_BYTES + length;
@@ -111,5 +122,3 @@ export class Packet {
     return this.bytes.slice(this.frameOffset, this.frameEnd);
   }
 }
-
-export { Decode, type DecodeCode };

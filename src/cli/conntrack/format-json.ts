@@ -1,0 +1,81 @@
+import type {
+  ConntrackDto,
+  ConntrackEventDto,
+  CountedTupleDto,
+  ExpectDto,
+  ExpectEventDto,
+  HelperEventDto,
+} from '../../control/index.ts';
+import { protocolName, statusNames } from './names.ts';
+
+/** `-o json`, which conntrack(8) does not have. One object each, without newline. */
+
+export function entryJson(entry: ConntrackDto): string {
+  return JSON.stringify(entryObject(entry));
+}
+
+export function eventJson(event: ConntrackEventDto): string {
+  const cause = event.cause === undefined ? {} : { cause: event.cause };
+  const head = { event: event.event, time: event.time };
+  return JSON.stringify({ ...head, ...entryObject(event.entry), ...cause });
+}
+
+export function expectJson(expect: ExpectDto): string {
+  return JSON.stringify(expectObject(expect));
+}
+
+export function expectEventJson(event: ExpectEventDto | HelperEventDto): string {
+  if (event.event === 'REFUSED') return JSON.stringify(event);
+  return JSON.stringify({ event: event.event, time: event.time, ...expectObject(event.entry) });
+}
+
+function entryObject(e: ConntrackDto): Record<string, unknown> {
+  return {
+    id: e.id,
+    family: e.family,
+    proto: protoText(e.proto),
+    state: e.state === '' ? null : e.state,
+    timeout: e.timeout,
+    orig: directionObject(e.orig),
+    reply: directionObject(e.reply),
+    status: statusNames.filter(([, bit]) => (e.status & bit) !== 0).map(([name]) => name),
+    mark: e.mark >>> 0,
+    zone: e.zone,
+    use: e.use,
+    helper: e.helper === '' ? null : e.helper,
+    master: e.masterId,
+    start: e.startSec,
+  };
+}
+
+/** Written out, so that a field added to the DTO does not slip into a documented format. */
+function directionObject(t: CountedTupleDto): Record<string, unknown> {
+  const { src, dst, sport, dport, packets, bytes } = t;
+  const ports = sport === undefined ? {} : { sport, dport };
+  const icmp = t.icmpType === undefined ? {} : { type: t.icmpType, code: t.icmpCode, id: t.icmpId };
+  return { src, dst, ...ports, ...icmp, packets, bytes };
+}
+
+function expectObject(e: ExpectDto): Record<string, unknown> {
+  return {
+    id: e.id,
+    family: e.family,
+    proto: protoText(e.proto),
+    timeout: e.timeout,
+    src: e.src,
+    dst: e.dst,
+    sport: e.sport,
+    dport: e.dport,
+    mask: { src: e.maskSrc, dst: e.maskDst, sport: e.maskSport, dport: e.maskDport },
+    master: e.master,
+    class: e.class,
+    helper: e.helper === '' ? null : e.helper,
+    kind: e.kind,
+  };
+}
+
+/** A name where conntrack(8) has one, else the number, as text in both cases. */
+function protoText(proto: number): string {
+  const name = protocolName(proto);
+  return name === 'unknown' ? String(proto) : name;
+}

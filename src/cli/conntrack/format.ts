@@ -1,0 +1,112 @@
+import type {
+  ConntrackDto,
+  ConntrackEventDto,
+  ExpectDto,
+  ExpectEventDto,
+  HelperEventDto,
+  StatsDto,
+} from '../../control/index.ts';
+import { entryJson, eventJson, expectEventJson, expectJson } from './format-json.ts';
+import {
+  entryLine,
+  eventLine,
+  expectEventLine,
+  expectLine,
+  helperEventLine,
+} from './format-line.ts';
+import type { FormatOptions, OutputFormat } from './format-options.ts';
+import { entrySave, eventSave } from './format-save.ts';
+import { entryXml, eventXml, expectEventXml, expectXml } from './format-xml.ts';
+
+/** A listed entry in the chosen format, without newline. */
+export function formatEntry(entry: ConntrackDto, options: FormatOptions): string {
+  if (options.format === 'json') return entryJson(entry);
+  if (options.format === 'xml') return entryXml(entry, options);
+  return options.format === 'save' ? entrySave(entry) : entryLine(entry, options);
+}
+
+/** A deleted entry: as a listed one, but `-o save` gives the command that deletes it. */
+export function formatDeleted(entry: ConntrackDto, options: FormatOptions): string {
+  return options.format === 'save' ? entrySave(entry, '-D') : formatEntry(entry, options);
+}
+
+export function formatEvent(event: ConntrackEventDto, options: FormatOptions): string {
+  if (options.format === 'json') return eventJson(event);
+  if (options.format === 'xml') return eventXml(event, options);
+  return options.format === 'save' ? eventSave(event) : eventLine(event, options);
+}
+
+/** `time` (Unix seconds) is shown with `-o timestamp`. Expectations have no save format. */
+export function formatExpect(expect: ExpectDto, options: FormatOptions, time: number): string {
+  if (options.format === 'json') return expectJson(expect);
+  if (options.format === 'xml') return expectXml(expect, options, time);
+  return expectLine(expect, options, time);
+}
+
+/** A refusal has no XML form in any schema: there it is a comment. */
+export function formatExpectEvent(
+  event: ExpectEventDto | HelperEventDto,
+  options: FormatOptions,
+): string {
+  if (options.format === 'json') return expectEventJson(event);
+  if (event.event === 'REFUSED') {
+    const line = helperEventLine(event, options);
+    return options.format === 'xml' ? `<!-- ${line.trim().replace(/--/g, '- -')} -->` : line;
+  }
+  return options.format === 'xml'
+    ? expectEventXml(event, options)
+    : expectEventLine(event, options);
+}
+
+const conntrackColumns = [
+  'found',
+  'invalid',
+  'insert',
+  'insert_failed',
+  'drop',
+  'early_drop',
+  'error',
+  'search_restart',
+  'clash_resolve',
+  'chaintoolong',
+] as const;
+const expectColumns = ['expect_new', 'expect_create', 'expect_delete'] as const;
+
+/** A line of `-S`, with the blank that conntrack(8) leaves at its end. */
+export function formatStats(stats: StatsDto, table: 'conntrack' | 'expect'): string {
+  const columns = table === 'expect' ? expectColumns : conntrackColumns;
+  const values = columns.map((column) => `${column}=${stats[column]} `);
+  return `cpu=${String(stats.cpu).padEnd(4)}\t${values.join('')}`;
+}
+
+/**
+ * What stands around and between the entries of one output: nothing in plain text; in XML a root
+ * element, which is left out where there is no entry; in JSON an array for a listing, and a line for
+ * each event.
+ */
+export class OutputFrame {
+  private readonly format: OutputFormat;
+  private readonly root: 'conntrack' | 'expect';
+  private readonly isArray: boolean;
+  private count = 0;
+
+  constructor(format: OutputFormat, root: 'conntrack' | 'expect', kind: 'list' | 'events') {
+    this.format = format;
+    this.root = root;
+    this.isArray = format === 'json' && kind === 'list';
+  }
+
+  /** The text to print for an entry. */
+  entry(text: string): string {
+    const isFirst = this.count++ === 0;
+    if (this.isArray) return (isFirst ? '[\n' : ',\n') + text;
+    if (this.format !== 'xml' || !isFirst) return `${text}\n`;
+    return `<?xml version="1.0" encoding="utf-8"?>\n<${this.root}>\n${text}\n`;
+  }
+
+  /** The text to print after the last entry. */
+  end(): string {
+    if (this.isArray) return this.count === 0 ? '[]\n' : '\n]\n';
+    return this.format === 'xml' && this.count > 0 ? `</${this.root}>\n` : '';
+  }
+}

@@ -1,0 +1,61 @@
+import { readFileSync } from 'node:fs';
+import { type Family, formatWarning, loadRuleFiles, type RuleSet } from '../rules/index.ts';
+import { Exit } from './exit-code.ts';
+
+/** A rule file is text for people; one larger than this is something else. */
+const MAX_RULE_FILE_BYTES = 64 * 1024 * 1024;
+
+export interface LoadedRules {
+  readonly ruleSet: RuleSet | null;
+  /** Errors and warnings, ready to print. */
+  readonly messages: readonly string[];
+  readonly errorCount: number;
+  readonly exitCode: number;
+}
+
+/** Reads rule files from disk, all or nothing. */
+export function loadRules(paths: readonly string[], takeCounters = false): LoadedRules {
+  const { ruleSet, errors, warnings } = loadRuleFiles(paths, readRuleFile, {
+    counters: takeCounters,
+  });
+  return {
+    ruleSet,
+    messages: [...warnings.map(formatWarning), ...errors.map((error) => error.format())],
+    errorCount: errors.length,
+    exitCode: errors.length === 0 ? Exit.Ok : Exit.Usage,
+  };
+}
+
+function readRuleFile(path: string): string {
+  const bytes = readFileSync(path === '-' ? 0 : path);
+  if (bytes.length > MAX_RULE_FILE_BYTES) throw new Error('larger than 64 MiB: not a rule file');
+  return bytes.toString('utf8');
+}
+
+/** True where some rule binds a helper by itself (`-j CT --helper`): ports then bind none. */
+export function bindsHelpers(ruleSet: RuleSet): boolean {
+  return ruleSet
+    .allTables()
+    .some((table) =>
+      [...table.chains.values()].some((chain) =>
+        chain.rules.some(
+          ({ jump }) => jump.kind === 'target' && jump.target.saveText().includes('--helper'),
+        ),
+      ),
+    );
+}
+
+/**
+ * The control ports that get the FTP helper without a rule: those of the command line; else none
+ * where rules bind helpers themselves; else those of `modprobe ip_conntrack_ftp ports=`; else 21.
+ */
+export function helperPorts(ruleSet: RuleSet, asked: readonly number[] | null): readonly number[] {
+  if (asked !== null) return asked;
+  if (bindsHelpers(ruleSet)) return [];
+  return ruleSet.modules.ftpPorts ?? [21];
+}
+
+/** Families for which no rule was loaded: they pass, as with the kernel, and that must be said. */
+export function unfilteredFamilies(ruleSet: RuleSet): Family[] {
+  return ([4, 6] as const).filter((family) => ruleSet.familyTables(family).length === 0);
+}

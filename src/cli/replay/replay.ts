@@ -1,0 +1,202 @@
+import { writeSync } from 'node:fs';
+import { Clock, InterfaceTable } from '../../base/index.ts';
+import { Direction, type Expectation } from '../../conntrack/index.ts';
+import { connectionDto, expectationDto, tupleDto } from '../../control/index.ts';
+import {
+  CaptureError,
+  openCaptureFile,
+  ReplayDatapath,
+  type ReplayObserver,
+} from '../../datapath/index.ts';
+import {
+  defaultEngineSettings,
+  Engine,
+  type EngineListener,
+  type EngineSettings,
+  Outcome,
+  type OutcomeCode,
+} from '../../engine/index.ts';
+import type { BounceAction, FtpRefusal } from '../../helpers/index.ts';
+import { compileRuleSet, type RuleSet } from '../../rules/index.ts';
+import type { Packet } from '../../wire/index.ts';
+import { CommandError, Exit } from '../exit-code.ts';
+import { helperPorts, loadRules } from '../load-rules.ts';
+import { parseInterfaceOption } from './interface-option.ts';
+import { JsonReporter } from './json-reporter.ts';
+import { type ReplayReporter, reportPacket, type Totals } from './report.ts';
+import { TextReporter } from './text-reporter.ts';
+
+export interface ReplayOptions {
+  readonly rules: readonly string[];
+  readonly read: string;
+  readonly write: string | null;
+  readonly interfaces: readonly string[];
+  readonly json: boolean;
+  readonly ftpPorts: readonly number[] | null;
+  readonly bounce: BounceAction;
+  readonly verifyChecksums: boolean;
+}
+
+/** A fixed seed: the same capture and rules always give the same answer. */
+const REPLAY_SEED = 0x50494e48;
+/** A capture needs no room for a quarter of a million connections. */
+const REPLAY_MAX_CONNECTIONS = 65_536;
+
+/** Runs a capture file through the engine. Needs no privileges. Returns the exit code. */
+export function runReplay(options: ReplayOptions, stderr: (text: string) => void): number {
+  const loaded = loadRules(options.rules);
+  for (const message of loaded.messages) stderr(`${message}\n`);
+  if (loaded.ruleSet === null) return loaded.exitCode;
+  const reporter = options.json ? new JsonReporter(toStdout) : new TextReporter(toStdout);
+  const replay = new Replay(options, loaded.ruleSet, reporter);
+  warnOfUnknownInterfaces(options, loaded.ruleSet, stderr);
+  try {
+    const truncation = replay.run();
+    if (truncation !== '') stderr(`pinhole replay: warning: ${truncation}\n`);
+    return Exit.Ok;
+  } catch (error) {
+    if (error instanceof CaptureError) throw new CommandError(`pinhole replay: ${error.message}`);
+    throw error;
+  }
+}
+
+/** `-i` and `-o` can only match interfaces that `--interface` placed in the capture. */
+function warnOfUnknownInterfaces(
+  options: ReplayOptions,
+  ruleSet: RuleSet,
+  stderr: (text: string) => void,
+): void {
+  const given = options.interfaces.map((text) => text.split('=')[0] ?? '');
+  const unknown = new Set<string>();
+  for (const table of ruleSet.allTables()) {
+    for (const { rules } of table.chains.values()) {
+      for (const { inInterface, outInterface } of rules) {
+        for (const match of [inInterface, outInterface]) {
+          if (match === null || match.wildcard || match.name === 'lo') continue;
+          if (!given.includes(match.name)) unknown.add(match.name);
+        }
+      }
+    }
+  }
+  for (const name of unknown) {
+    stderr(
+      `pinhole replay: warning: rules name the interface ${name}, which no packet will be seen on: ` +
+        `add --interface ${name}=ADDRESS/LENGTH\n`,
+    );
+  }
+}
+
+function toStdout(text: string): void {
+  writeSync(1, text);
+}
+
+/** One replay: engine, datapath, and the events in between. */
+class Replay implements EngineListener, ReplayObserver {
+  private readonly engine: Engine;
+  private readonly datapath: ReplayDatapath;
+  private readonly reporter: ReplayReporter;
+  private readonly reader;
+  private readonly totals: Totals = {
+    packets: 0,
+    accepted: 0,
+    dropped: 0,
+    rejected: 0,
+    expectations: 0,
+    refused: 0,
+  };
+
+  constructor(options: ReplayOptions, ruleSet: RuleSet, reporter: ReplayReporter) {
+    this.reporter = reporter;
+    const interfaces = new InterfaceTable();
+    const prefixes = options.interfaces.map(parseInterfaceOption);
+    this.reader = openReader(options.read);
+    this.datapath = new ReplayDatapath(this.reader, prefixes, interfaces, options.write);
+    this.engine = new Engine({
+      clock: new Clock(),
+      interfaces,
+      routes: this.datapath.routes,
+      output: this.datapath.output,
+      rules: compileRuleSet(ruleSet, interfaces),
+      settings: replaySettings(options, ruleSet),
+      seed: REPLAY_SEED,
+    });
+    this.engine.listener = this;
+  }
+
+  /** Returns a word about a file cut short, '' where it was whole. */
+  run(): string {
+    this.datapath.run(this.engine, this);
+    this.reporter.summary(this.totals);
+    return this.reader.truncation;
+  }
+
+  packetDone(n: number, time: number, outcome: OutcomeCode, packet: Packet): void {
+    const report = reportPacket(this.engine, packet, n, time, outcome);
+    this.totals.packets++;
+    if (outcome === Outcome.Drop) this.totals.dropped++;
+    else this.totals.accepted++;
+    if (report.verdict === 'REJECT') this.totals.rejected++;
+    this.reporter.packet(report);
+  }
+
+  connectionNew(row: number): void {
+    this.tellConnection('NEW', row);
+  }
+
+  connectionUpdate(row: number): void {
+    this.tellConnection('UPDATE', row);
+  }
+
+  connectionDestroy(row: number): void {
+    this.tellConnection('DESTROY', row);
+  }
+
+  private tellConnection(event: 'NEW' | 'UPDATE' | 'DESTROY', row: number): void {
+    this.reporter.connection(this.datapath.number, event, connectionDto(this.engine, row));
+  }
+
+  expectationNew(expectation: Expectation): void {
+    this.totals.expectations++;
+    this.tellExpectation('NEW', expectation);
+  }
+
+  expectationDestroy(expectation: Expectation): void {
+    this.tellExpectation('DESTROY', expectation);
+  }
+
+  private tellExpectation(event: 'NEW' | 'DESTROY', expectation: Expectation): void {
+    const entry = expectationDto(this.engine, expectation);
+    this.reporter.expectation(this.datapath.number, event, entry);
+  }
+
+  announcementRefused(refusal: FtpRefusal): void {
+    this.totals.refused++;
+    const master = tupleDto(this.engine, refusal.row, Direction.Original);
+    this.reporter.refusal(this.datapath.number, refusal, master);
+  }
+
+  logged(): void {
+    // What LOG rules would write is not part of a replay's output: the packet lines say more.
+  }
+}
+
+function openReader(path: string) {
+  try {
+    return openCaptureFile(path);
+  } catch (error) {
+    if (error instanceof CaptureError) throw new CommandError(`pinhole replay: ${error.message}`);
+    throw error;
+  }
+}
+
+function replaySettings(options: ReplayOptions, ruleSet: RuleSet): EngineSettings {
+  const defaults = defaultEngineSettings();
+  return {
+    ...defaults,
+    conntrack: { ...defaults.conntrack, maximum: REPLAY_MAX_CONNECTIONS },
+    ftp: { bounce: options.bounce },
+    ftpPorts: helperPorts(ruleSet, options.ftpPorts),
+    // Captures taken on an end host hold checksums that its network card was to fill in.
+    checksums: options.verifyChecksums ? 'verify' : 'ignore',
+  };
+}

@@ -1,0 +1,202 @@
+import type { Server } from 'node:net';
+import { Clock, randomSeed } from '../../base/index.ts';
+import { EventHub, gatewayHandler, serveLines } from '../../control/index.ts';
+import { type CaptureDatapath, DatapathUnavailable, prepareCapture } from '../../datapath/index.ts';
+import { defaultEngineSettings, Engine, type EngineSettings } from '../../engine/index.ts';
+import type { BounceAction } from '../../helpers/index.ts';
+import { compileRuleSet, keepCounters, needsOutputHook, type RuleSet } from '../../rules/index.ts';
+import { CommandError, Exit } from '../exit-code.ts';
+import { helperPorts, loadRules, unfilteredFamilies } from '../load-rules.ts';
+import { GatewayLog, type LogFormat } from './log.ts';
+import { listenOnSocket } from './socket.ts';
+
+export interface RunOptions {
+  readonly rules: readonly string[];
+  readonly interfaces: readonly string[];
+  readonly socket: string;
+  readonly ftpPorts: readonly number[] | null;
+  readonly bounce: BounceAction;
+  readonly logFormat: LogFormat;
+  readonly maximum: number;
+}
+
+/** At most this many OUTPUT rules are named one by one. */
+const DEMANDS_NAMED = 5;
+
+/**
+ * `pinhole run`: the gateway in the foreground, until a signal ends it. Throws CommandError where it
+ * cannot start; nothing on the host is changed then.
+ */
+export async function runGateway(options: RunOptions): Promise<number> {
+  const log = new GatewayLog(
+    options.logFormat,
+    (line) => process.stderr.write(line),
+    () => Date.now(),
+  );
+  const ruleSet = readRules(options, log);
+  if (process.geteuid?.() !== 0) {
+    throw new CommandError('pinhole run: must be root: start it with sudo', Exit.NoGateway);
+  }
+  const server = await listenOnSocket(options.socket);
+  let gateway: Gateway | null = null;
+  try {
+    const datapath = await openDatapath(options, log);
+    gateway = new Gateway(options, ruleSet, datapath, log);
+    gateway.start(server);
+    log.info(`ready: ${options.interfaces.join(', ')}; control socket ${options.socket}`);
+    return await gateway.untilStopped();
+  } finally {
+    await gateway?.stop();
+    server.close();
+  }
+}
+
+function readRules(options: RunOptions, log: GatewayLog): RuleSet {
+  const { ruleSet, messages, exitCode } = loadRules(options.rules);
+  if (ruleSet === null) throw new CommandError(messages.join('\n'), exitCode);
+  for (const message of messages) log.warn(message);
+  return ruleSet;
+}
+
+async function openDatapath(options: RunOptions, log: GatewayLog): Promise<CaptureDatapath> {
+  try {
+    return await prepareCapture({
+      interfaces: options.interfaces,
+      log: (line) => log.info(line),
+      handleSignals: false,
+    });
+  } catch (error) {
+    if (error instanceof DatapathUnavailable) {
+      throw new CommandError(`pinhole run: ${error.message}`);
+    }
+    throw error;
+  }
+}
+
+/** A running gateway: engine, datapath, control socket, signals. */
+class Gateway {
+  private readonly options: RunOptions;
+  private readonly datapath: CaptureDatapath;
+  private readonly log: GatewayLog;
+  private readonly engine: Engine;
+  private readonly events: EventHub;
+  private readonly startedMs = Date.now();
+  private closeClients = () => {};
+  private end: (code: number) => void = () => {};
+  private readonly ended: Promise<number>;
+  private readonly handlers: readonly [NodeJS.Signals, () => void][];
+
+  constructor(options: RunOptions, ruleSet: RuleSet, datapath: CaptureDatapath, log: GatewayLog) {
+    this.options = options;
+    this.datapath = datapath;
+    this.log = log;
+    this.ended = new Promise((resolve) => {
+      this.end = resolve;
+    });
+    const { interfaces, routes, output } = datapath;
+    this.engine = new Engine({
+      clock: new Clock(Math.floor(this.startedMs / 1000)),
+      interfaces,
+      routes,
+      output,
+      rules: compileRuleSet(ruleSet, interfaces),
+      settings: engineSettings(options, ruleSet),
+      seed: randomSeed(),
+    });
+    this.events = new EventHub(this.engine, log);
+    this.engine.listener = this.events;
+    this.handlers = [
+      ['SIGINT', () => this.end(Exit.Ok)],
+      ['SIGTERM', () => this.end(Exit.Ok)],
+      ['SIGHUP', () => this.reloadAndLog()],
+    ];
+    this.sayWhatIsNotEnforced(ruleSet);
+  }
+
+  start(server: Server): void {
+    for (const [signal, handler] of this.handlers) process.on(signal, handler);
+    const { close } = serveLines(server, gatewayHandler(this.controlHost()));
+    this.closeClients = close;
+    this.datapath.attach(this.engine);
+  }
+
+  untilStopped(): Promise<number> {
+    return this.ended;
+  }
+
+  async stop(): Promise<void> {
+    for (const [signal, handler] of this.handlers) process.off(signal, handler);
+    this.closeClients();
+    await this.datapath.stop();
+    this.log.info('stopped; the host is as it was');
+  }
+
+  private controlHost() {
+    return {
+      engine: this.engine,
+      events: this.events,
+      refreshClock: () => this.engine.clock.setEpochMs(Date.now()),
+      reload: () => this.reload(),
+      status: () => ({
+        pid: process.pid,
+        datapath: 'capture',
+        interfaces: this.options.interfaces,
+        rules: this.options.rules,
+        uptimeSec: Math.floor((Date.now() - this.startedMs) / 1000),
+        capture: { ...this.datapath.stats },
+      }),
+    };
+  }
+
+  /** All or nothing: the old rules stay where the new ones have an error. The tables are kept. */
+  private reload(): readonly string[] {
+    const { ruleSet, messages } = loadRules(this.options.rules);
+    if (ruleSet === null) return messages;
+    for (const message of messages) this.log.warn(message);
+    const compiled = compileRuleSet(ruleSet, this.engine.interfaces);
+    keepCounters(this.engine.rules, compiled);
+    this.engine.setRules(compiled);
+    this.engine.setFtpPorts(helperPorts(ruleSet, this.options.ftpPorts));
+    this.sayWhatIsNotEnforced(ruleSet);
+    return [];
+  }
+
+  private reloadAndLog(): void {
+    const problems = this.reload();
+    if (problems.length === 0) {
+      this.log.info('rules re-read');
+      return;
+    }
+    for (const problem of problems) this.log.error(problem);
+    this.log.error('rules not changed: the files have errors');
+  }
+
+  private sayWhatIsNotEnforced(ruleSet: RuleSet): void {
+    const demands = needsOutputHook(ruleSet);
+    for (const { file, line, what } of demands.slice(0, DEMANDS_NAMED)) {
+      this.log.warn(
+        `${file}:${line}: ${what}: this datapath cannot hold back the host's own packets`,
+      );
+    }
+    if (demands.length > DEMANDS_NAMED) {
+      this.log.warn(
+        `and ${demands.length - DEMANDS_NAMED} more OUTPUT rules that are not enforced`,
+      );
+    }
+    for (const family of unfilteredFamilies(ruleSet)) {
+      this.log.warn(
+        `no rules for IPv${family}: all IPv${family} traffic is let through, as the kernel does`,
+      );
+    }
+  }
+}
+
+function engineSettings(options: RunOptions, ruleSet: RuleSet): EngineSettings {
+  const defaults = defaultEngineSettings();
+  return {
+    ...defaults,
+    conntrack: { ...defaults.conntrack, maximum: options.maximum },
+    ftp: { bounce: options.bounce },
+    ftpPorts: helperPorts(ruleSet, options.ftpPorts),
+  };
+}

@@ -1,0 +1,13 @@
+import type { Expectation } from './expectations.ts';
+
+/**
+ * Told of what happens to the tables. Called at changes only, never for a packet that merely
+ * passes; the row may be read during the call, not kept.
+ */
+export interface ConntrackListener {
+  connectionNew(row: number): void;
+  connectionUpdate(row: number): void;
+  connectionDestroy(row: number): void;
+  expectationNew(expectation: Expectation): void;
+  expectationDestroy(expectation: Expectation): void;
+}

@@ -1,0 +1,313 @@
+import { Arena, type Clock } from '../base/index.ts';
+import { type Packet, Proto } from '../wire/index.ts';
+import { isUntrackedByNature, refusalOf, startRefusalOf } from './admission.ts';
+import { CtStateBit, Direction, type DirectionCode, Status } from './constants.ts';
+import type { ConntrackListener } from './events.ts';
+import { type Expectation, ExpectationTable } from './expectations.ts';
+import { Field } from './fields.ts';
+import { TrackReason, type TrackReasonCode } from './reasons.ts';
+import { ConntrackTable } from './table.ts';
+import { Tracked, trackTcp } from './tcp-tracker.ts';
+import { defaultTimeouts, type Timeouts } from './timeouts.ts';
+import { Tuple } from './tuple.ts';
+import { trackDatagram } from './udp-tracker.ts';
+
+export interface ConntrackSettings {
+  /** Most connections at once (nf_conntrack_max). */
+  readonly maximum: number;
+  /** Most expectations at once (nf_conntrack_expect_max). */
+  readonly expectMaximum: number;
+  readonly timeouts: Timeouts;
+  /** Pick up TCP connections in mid-stream (nf_conntrack_tcp_loose). */
+  readonly tcpLoose: boolean;
+}
+
+export function defaultConntrackSettings(): ConntrackSettings {
+  return { maximum: 262_144, expectMaximum: 4096, timeouts: defaultTimeouts(), tcpLoose: true };
+}
+
+/** Counters under the column names of `conntrack -S`. */
+export interface ConntrackStats {
+  found: number;
+  invalid: number;
+  insert: number;
+  insertFailed: number;
+  drop: number;
+  earlyDrop: number;
+  error: number;
+}
+
+/**
+ * The connection tracker: classifies each packet (NEW, ESTABLISHED, RELATED, INVALID, UNTRACKED),
+ * keeps the state machines, and owns the two tables. The result of `track` is left in `row`,
+ * `direction`, `state` and `reason`.
+ *
+ * A new connection gets a row at once, but enters the index only with `confirm`, when its first
+ * packet has been let through; `discard` gives the row of a dropped first packet back.
+ */
+export class Conntrack {
+  readonly table: ConntrackTable;
+  readonly expectations: ExpectationTable;
+  readonly settings: ConntrackSettings;
+  readonly stats: ConntrackStats = {
+    found: 0,
+    invalid: 0,
+    insert: 0,
+    insertFailed: 0,
+    drop: 0,
+    earlyDrop: 0,
+    error: 0,
+  };
+  listener: ConntrackListener | null = null;
+
+  /** Row of the packet's connection, -1 where it has none. */
+  row = -1;
+  direction: DirectionCode = Direction.Original;
+  /** One bit of CtStateBit. */
+  state: number = CtStateBit.Invalid;
+  reason: TrackReasonCode = TrackReason.None;
+  /** The expectation that this packet's new connection fulfilled, else null. */
+  fulfilled: Expectation | null = null;
+
+  private readonly clock: Clock;
+  private readonly tuple = new Tuple();
+  private readonly inverse = new Tuple();
+  private sweepAt = 0;
+
+  constructor(clock: Clock, settings: ConntrackSettings, seed: number, arena = new Arena()) {
+    this.clock = clock;
+    this.settings = settings;
+    this.table = new ConntrackTable(arena, settings.maximum, seed);
+    this.expectations = new ExpectationTable(seed, settings.expectMaximum);
+  }
+
+  /** Sets who is told of changes. */
+  listen(listener: ConntrackListener | null): void {
+    this.listener = listener;
+    this.expectations.listener = listener;
+  }
+
+  /** Classifies a decoded packet and moves its connection on. */
+  track(packet: Packet): void {
+    this.row = -1;
+    this.direction = Direction.Original;
+    this.state = CtStateBit.Invalid;
+    this.reason = TrackReason.None;
+    this.fulfilled = null;
+    if (isUntrackedByNature(packet)) {
+      this.state = CtStateBit.Untracked;
+      return;
+    }
+    this.reason = refusalOf(packet);
+    if (this.reason === TrackReason.None) this.resolve(packet);
+    // A full table is counted as a drop alone, as the kernel does: the packet itself is not at fault.
+    if (this.state === CtStateBit.Invalid && this.reason !== TrackReason.TableFull) {
+      this.stats.invalid++;
+    }
+  }
+
+  /** Marks the packet as not tracked (`-j NOTRACK`). */
+  untrack(): void {
+    this.row = -1;
+    this.direction = Direction.Original;
+    this.state = CtStateBit.Untracked;
+    this.reason = TrackReason.None;
+    this.fulfilled = null;
+  }
+
+  /** Marks the packet INVALID for a reason found before tracking (undecodable headers). */
+  invalidate(reason: TrackReasonCode): void {
+    this.untrack();
+    this.state = CtStateBit.Invalid;
+    this.reason = reason;
+    this.stats.invalid++;
+  }
+
+  private resolve(packet: Packet): void {
+    this.tuple.fromPacket(packet);
+    const ref = this.find(this.tuple);
+    if (ref < 0) this.start(packet);
+    else this.follow(ref, packet);
+  }
+
+  /** Looks a tuple up; an entry whose time is over is removed and not found. */
+  private find(tuple: Tuple): number {
+    const ref = this.table.lookup(tuple);
+    if (ref < 0) return -1;
+    if (!this.isOver(ref >> 1)) return ref;
+    this.destroy(ref >> 1);
+    return -1;
+  }
+
+  private isOver(row: number): boolean {
+    return this.table.get(row, Field.ExpiresAtSec) <= this.clock.sec;
+  }
+
+  private follow(ref: number, packet: Packet): void {
+    const row = ref >> 1;
+    const direction = (ref & 1) as DirectionCode;
+    const { table } = this;
+    const outcome = this.trackProtocol(row, direction, packet);
+    if (outcome === Tracked.Reopen) {
+      this.destroy(row);
+      this.start(packet);
+      return;
+    }
+    if (outcome === Tracked.Invalid) {
+      this.reason = TrackReason.TcpInvalidState;
+      return;
+    }
+    this.row = row;
+    this.direction = direction;
+    this.state = this.stateOf(row, direction);
+    table.countPacket(row, direction, packet.l3End - packet.l3Offset);
+    if (outcome === Tracked.Ends) {
+      this.destroyAfterPacket(row);
+      return;
+    }
+    const firstReply = direction === Direction.Reply && !table.hasStatus(row, Status.SeenReply);
+    if (firstReply) table.addStatus(row, Status.SeenReply);
+    if (firstReply || outcome === Tracked.Changed) this.listener?.connectionUpdate(row);
+  }
+
+  private stateOf(row: number, direction: DirectionCode): number {
+    if (direction === Direction.Reply || this.table.hasStatus(row, Status.SeenReply)) {
+      return CtStateBit.Established;
+    }
+    return this.table.hasStatus(row, Status.Expected) ? CtStateBit.Related : CtStateBit.New;
+  }
+
+  private trackProtocol(row: number, direction: DirectionCode, packet: Packet): number {
+    const { table, clock, settings } = this;
+    if (packet.protocol === Proto.Tcp) {
+      return trackTcp(table, row, direction, packet, clock.sec, settings.timeouts);
+    }
+    return trackDatagram(table, row, packet.protocol, clock.sec, settings.timeouts);
+  }
+
+  /** Gives the first packet of a connection a row of its own, not yet in the index. */
+  private start(packet: Packet): void {
+    this.reason = startRefusalOf(packet, this.settings.tcpLoose);
+    if (this.reason !== TrackReason.None) return;
+    const row = this.table.allocate();
+    if (row < 0) {
+      this.reason = TrackReason.TableFull;
+      this.stats.drop++;
+      return;
+    }
+    this.inverse.invertFrom(this.tuple);
+    this.table.writeTuple(row, Direction.Original, this.tuple);
+    this.table.writeTuple(row, Direction.Reply, this.inverse);
+    this.table.set(row, Field.StartSec, this.clock.sec);
+    this.row = row;
+    this.state = CtStateBit.New;
+    if (this.expectations.count > 0) this.fulfil(row);
+    this.trackProtocol(row, Direction.Original, packet);
+    this.table.countPacket(row, Direction.Original, packet.l3End - packet.l3Offset);
+  }
+
+  /** Makes a new connection RELATED where it was announced; the expectation is used up by it. */
+  private fulfil(row: number): void {
+    const expectation = this.expectations.match(this.tuple, this.clock.sec);
+    if (expectation === null) return;
+    const { table } = this;
+    const master = expectation.masterRow;
+    if (table.get(master, Field.Id) !== expectation.masterId) return;
+    // Whether the sweep has been by must not decide what an ended master's announcements are worth.
+    if (this.isOver(master)) {
+      this.destroy(master);
+      return;
+    }
+    this.expectations.remove(expectation);
+    table.addStatus(row, Status.Expected);
+    table.set(row, Field.MasterRow, master);
+    table.set(row, Field.MasterId, expectation.masterId);
+    table.set(row, Field.MasterHelper, expectation.helper);
+    table.set(row, Field.Mark, table.get(master, Field.Mark));
+    this.state = CtStateBit.Related;
+    this.fulfilled = expectation;
+  }
+
+  /** Enters a new connection whose first packet is let through. False on a tuple clash. */
+  confirm(row: number): boolean {
+    if (!this.table.insert(row) && !this.insertOverExpired(row)) {
+      this.stats.insertFailed++;
+      return false;
+    }
+    this.stats.insert++;
+    const master = this.masterOf(row);
+    if (master >= 0)
+      this.table.set(master, Field.Children, this.table.get(master, Field.Children) + 1);
+    this.listener?.connectionNew(row);
+    return true;
+  }
+
+  /** A clash with a connection whose time is over is none: that one is removed first. */
+  private insertOverExpired(row: number): boolean {
+    for (const direction of [Direction.Original, Direction.Reply]) {
+      this.table.readTuple(row, direction, this.inverse);
+      this.find(this.inverse);
+    }
+    return this.table.insert(row);
+  }
+
+  /** Gives the row of a connection back that never got confirmed. */
+  discard(row: number): void {
+    this.table.release(row);
+  }
+
+  /** The master's row while the master lives, else -1. */
+  masterOf(row: number): number {
+    const master = this.table.get(row, Field.MasterRow);
+    if (master < 0) return -1;
+    return this.table.get(master, Field.Id) === this.table.get(row, Field.MasterId) ? master : -1;
+  }
+
+  /** Ends a connection now: out of the index, its expectations gone, its row free. */
+  destroy(row: number): void {
+    this.table.unlink(row);
+    this.expectations.removeOfMaster(row);
+    const master = this.masterOf(row);
+    if (master >= 0)
+      this.table.set(master, Field.Children, this.table.get(master, Field.Children) - 1);
+    this.listener?.connectionDestroy(row);
+    this.table.release(row);
+  }
+
+  /** Ends a connection as soon as the packet in hand is done with it: it expires at once. */
+  private destroyAfterPacket(row: number): void {
+    this.table.set(row, Field.ExpiresAtSec, this.clock.sec);
+  }
+
+  /**
+   * Removes expired connections, looking at no more than `budget` rows from where the last call
+   * stopped, so that the packet loop never pauses for the whole table. Returns how many it removed.
+   */
+  sweep(budget: number): number {
+    const { table } = this;
+    const end = table.highWater;
+    if (end === 0) return 0;
+    let removed = 0;
+    for (let looked = Math.min(budget, end); looked > 0; looked--) {
+      if (this.sweepAt >= end) this.sweepAt = 0;
+      const row = this.sweepAt++;
+      if (!table.hasStatus(row, Status.Confirmed)) continue;
+      if (!this.isOver(row)) continue;
+      this.destroy(row);
+      removed++;
+    }
+    this.expectations.sweep(this.clock.sec);
+    return removed;
+  }
+
+  /** Removes every connection (`conntrack -F`). Returns how many there were. */
+  flush(): number {
+    let removed = 0;
+    for (let row = 0; row < this.table.highWater; row++) {
+      if (!this.table.hasStatus(row, Status.Confirmed)) continue;
+      this.destroy(row);
+      removed++;
+    }
+    return removed;
+  }
+}

@@ -1,0 +1,174 @@
+import { mix32, mixFinish } from '../base/index.ts';
+import { icmpQueryReplyType, type Packet, Proto } from '../wire/index.ts';
+
+/**
+ * One direction of a connection as ten 32-bit words:
+ *
+ *   word   0          1               2..5      6..9
+ *         family<<8  srcPort<<16     source    destination
+ *         | proto    | dstPort       address   address
+ *
+ * For ICMP queries the id stands in place of the source port and type<<8|code in place of the
+ * destination port (struct nf_conntrack_tuple, include/net/netfilter/nf_conntrack_tuple.h). An IPv4
+ * address is in the first of its four words, the others are zero.
+ */
+export const TUPLE_WORDS = 10;
+
+/** A tuple in hand: reused, never stored. */
+export class Tuple {
+  meta = 0;
+  ports = 0;
+  s0 = 0;
+  s1 = 0;
+  s2 = 0;
+  s3 = 0;
+  d0 = 0;
+  d1 = 0;
+  d2 = 0;
+  d3 = 0;
+
+  get family(): number {
+    return this.meta >>> 8;
+  }
+
+  get protocol(): number {
+    return this.meta & 0xff;
+  }
+
+  get srcPort(): number {
+    return this.ports >>> 16;
+  }
+
+  get dstPort(): number {
+    return this.ports & 0xffff;
+  }
+
+  setPorts(src: number, dst: number): void {
+    this.ports = (src << 16) | dst;
+  }
+
+  fromPacket(packet: Packet): void {
+    this.meta = (packet.family << 8) | packet.protocol;
+    this.ports = (packet.srcPortOrIcmpId << 16) | packet.dstPortOrIcmpTypeCode;
+    this.s0 = packet.src0;
+    this.s1 = packet.src1;
+    this.s2 = packet.src2;
+    this.s3 = packet.src3;
+    this.d0 = packet.dst0;
+    this.d1 = packet.dst1;
+    this.d2 = packet.dst2;
+    this.d3 = packet.dst3;
+  }
+
+  copyFrom(other: Tuple): void {
+    this.meta = other.meta;
+    this.ports = other.ports;
+    this.s0 = other.s0;
+    this.s1 = other.s1;
+    this.s2 = other.s2;
+    this.s3 = other.s3;
+    this.d0 = other.d0;
+    this.d1 = other.d1;
+    this.d2 = other.d2;
+    this.d3 = other.d3;
+  }
+
+  /** Becomes the tuple that answers `other`. */
+  invertFrom(other: Tuple): void {
+    this.meta = other.meta;
+    this.ports = invertPorts(other.meta, other.ports);
+    const { s0, s1, s2, s3 } = other;
+    this.s0 = other.d0;
+    this.s1 = other.d1;
+    this.s2 = other.d2;
+    this.s3 = other.d3;
+    this.d0 = s0;
+    this.d1 = s1;
+    this.d2 = s2;
+    this.d3 = s3;
+  }
+
+  read(words: Int32Array, at: number): void {
+    this.meta = words[at]!;
+    this.ports = words[at + 1]!;
+    this.s0 = words[at + 2]!;
+    this.s1 = words[at + 3]!;
+    this.s2 = words[at + 4]!;
+    this.s3 = words[at + 5]!;
+    this.d0 = words[at + 6]!;
+    this.d1 = words[at + 7]!;
+    this.d2 = words[at + 8]!;
+    this.d3 = words[at + 9]!;
+  }
+
+  write(words: Int32Array, at: number): void {
+    words[at] = this.meta;
+    words[at + 1] = this.ports;
+    words[at + 2] = this.s0;
+    words[at + 3] = this.s1;
+    words[at + 4] = this.s2;
+    words[at + 5] = this.s3;
+    words[at + 6] = this.d0;
+    words[at + 7] = this.d1;
+    words[at + 8] = this.d2;
+    words[at + 9] = this.d3;
+  }
+
+  equalsAt(words: Int32Array, at: number): boolean {
+    return (
+      words[at + 1] === this.ports &&
+      words[at + 2] === this.s0 &&
+      words[at + 6] === this.d0 &&
+      words[at] === this.meta &&
+      (this.family === 4 || this.restEqualsAt(words, at))
+    );
+  }
+
+  private restEqualsAt(words: Int32Array, at: number): boolean {
+    return (
+      words[at + 3] === this.s1 &&
+      words[at + 4] === this.s2 &&
+      words[at + 5] === this.s3 &&
+      words[at + 7] === this.d1 &&
+      words[at + 8] === this.d2 &&
+      words[at + 9] === this.d3
+    );
+  }
+
+  /** True where source and destination addresses of both tuples are the same. */
+  sameAddresses(other: Tuple): boolean {
+    return this.sameSource(other) && this.sameDestination(other);
+  }
+
+  sameSource(other: Tuple): boolean {
+    return (
+      this.s0 === other.s0 && this.s1 === other.s1 && this.s2 === other.s2 && this.s3 === other.s3
+    );
+  }
+
+  sameDestination(other: Tuple): boolean {
+    return (
+      this.d0 === other.d0 && this.d1 === other.d1 && this.d2 === other.d2 && this.d3 === other.d3
+    );
+  }
+
+  hash(seed: number): number {
+    let h = mix32(mix32(seed, this.s0), this.d0);
+    if (this.family === 6) {
+      h = mix32(mix32(mix32(h, this.s1), this.s2), this.s3);
+      h = mix32(mix32(mix32(h, this.d1), this.d2), this.d3);
+    }
+    return mixFinish(mix32(mix32(h, this.ports), this.meta));
+  }
+}
+
+/** Ports of the answering direction: swapped; for ICMP the same id with the answering type. */
+function invertPorts(meta: number, ports: number): number {
+  const protocol = meta & 0xff;
+  if (protocol !== Proto.Icmp && protocol !== Proto.Icmpv6) {
+    return (ports << 16) | (ports >>> 16);
+  }
+  const type = (ports >>> 8) & 0xff;
+  const reply = icmpQueryReplyType(meta >>> 8, type);
+  return (ports & 0xffff00ff) | ((reply < 0 ? type : reply) << 8);
+}

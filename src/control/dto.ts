@@ -1,0 +1,117 @@
+import {
+  Direction,
+  type DirectionCode,
+  type Expectation,
+  Field,
+  Tuple,
+  tcpStateNames,
+} from '../conntrack/index.ts';
+import type { Engine } from '../engine/index.ts';
+import { helperName, kindName } from '../helpers/index.ts';
+import { formatAddress, Proto } from '../wire/index.ts';
+import type { ConntrackDto, CountedTupleDto, ExpectDto, StatsDto, TupleDto } from './protocol.ts';
+
+/** The tables as plain objects, for screens, events and JSON. Cold path only. */
+
+const tuple = new Tuple();
+
+/** One connection, as it is now. */
+export function connectionDto(engine: Engine, row: number): ConntrackDto {
+  const { conntrack } = engine.tracking;
+  const { table } = conntrack;
+  const nowSec = engine.clock.sec;
+  table.readTuple(row, Direction.Original, tuple);
+  const { family, protocol } = tuple;
+  const startSec = table.get(row, Field.StartSec);
+  const master = conntrack.masterOf(row);
+  return {
+    id: table.get(row, Field.Id) >>> 0,
+    family: family === 6 ? 6 : 4,
+    proto: protocol,
+    state: protocol === Proto.Tcp ? (tcpStateNames[table.get(row, Field.State)] ?? '') : '',
+    timeout: Math.max(0, table.get(row, Field.ExpiresAtSec) - nowSec),
+    orig: countedTuple(engine, row, Direction.Original),
+    reply: countedTuple(engine, row, Direction.Reply),
+    status: table.get(row, Field.Status),
+    mark: table.get(row, Field.Mark) >>> 0,
+    zone: 0,
+    use: 1 + table.get(row, Field.Children),
+    helper: helperName(table.get(row, Field.Helper)),
+    startSec: engine.clock.baseEpochSec + startSec,
+    deltaTime: nowSec - startSec,
+    masterId: master < 0 ? null : table.get(master, Field.Id) >>> 0,
+  };
+}
+
+function countedTuple(engine: Engine, row: number, direction: DirectionCode): CountedTupleDto {
+  const { table } = engine.tracking.conntrack;
+  return {
+    ...tupleDto(engine, row, direction),
+    packets: table.packets(row, direction),
+    bytes: table.bytes(row, direction),
+  };
+}
+
+/** One direction of a connection. */
+export function tupleDto(engine: Engine, row: number, direction: DirectionCode): TupleDto {
+  engine.tracking.conntrack.table.readTuple(row, direction, tuple);
+  const { family, protocol, srcPort, dstPort } = tuple;
+  const ends = {
+    src: formatAddress(family, tuple.s0, tuple.s1, tuple.s2, tuple.s3),
+    dst: formatAddress(family, tuple.d0, tuple.d1, tuple.d2, tuple.d3),
+  };
+  if (protocol === Proto.Icmp || protocol === Proto.Icmpv6) {
+    return { ...ends, icmpType: dstPort >> 8, icmpCode: dstPort & 0xff, icmpId: srcPort };
+  }
+  return { ...ends, sport: srcPort, dport: dstPort };
+}
+
+/** One expectation: source port open, everything else exact. */
+export function expectationDto(engine: Engine, expectation: Expectation): ExpectDto {
+  const { family, src, dst } = expectation;
+  const allOnes = family === 6 ? 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff' : '255.255.255.255';
+  return {
+    id: expectation.id,
+    family: family === 6 ? 6 : 4,
+    timeout: Math.max(0, expectation.expiresAtSec - engine.clock.sec),
+    proto: expectation.protocol,
+    src: formatAddress(family, ...src),
+    dst: formatAddress(family, ...dst),
+    sport: 0,
+    dport: expectation.dport,
+    maskSrc: allOnes,
+    maskDst: allOnes,
+    maskSport: 0,
+    maskDport: 65_535,
+    master: tupleDto(engine, expectation.masterRow, Direction.Original),
+    class: 0,
+    helper: helperName(expectation.helper),
+    kind: expectationKind(expectation.kind),
+  };
+}
+
+/** What announced an expectation: `PORT`, `EPRT`, `227` or `229`. */
+export function expectationKind(kind: number): string {
+  return kind >= 1 && kind <= 4 ? kindName(kind as 1 | 2 | 3 | 4) : '';
+}
+
+/** The counters under the kernel's column names; the engine counts as one CPU. */
+export function statsDto(engine: Engine): StatsDto {
+  const { stats, expectations } = engine.tracking.conntrack;
+  return {
+    cpu: 0,
+    found: stats.found,
+    invalid: stats.invalid,
+    insert: stats.insert,
+    insert_failed: stats.insertFailed,
+    drop: stats.drop,
+    early_drop: stats.earlyDrop,
+    error: stats.error,
+    search_restart: 0,
+    clash_resolve: 0,
+    chaintoolong: 0,
+    expect_new: expectations.created,
+    expect_create: expectations.created,
+    expect_delete: expectations.deleted,
+  };
+}

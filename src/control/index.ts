@@ -1,0 +1,45 @@
+/**
+ * control: the talk between the daemon and the command line over a unix socket: its types, its
+ * framing, the side that asks and the side that answers. Cold.
+ */
+export { type ControlAnswer, ControlClient, ControlError } from './client.ts';
+export { connectionDto, expectationDto, statsDto, tupleDto } from './dto.ts';
+export { EventHub, type EventLog } from './events.ts';
+export { type GatewayHost, gatewayHandler } from './gateway.ts';
+export {
+  LineDecoder,
+  LineError,
+  type LineErrorCode,
+  LineWriter,
+  MAX_LINE_BYTES,
+} from './line-socket.ts';
+export {
+  type AddressMatchDto,
+  type BitsMatchDto,
+  type ConntrackDto,
+  type ConntrackEventDto,
+  type ConntrackFilterDto,
+  type ConntrackListArgs,
+  type ControlCommand,
+  type ControlCommands,
+  type ControlRequest,
+  type ControlResponse,
+  type CountedTupleDto,
+  type EventCauseDto,
+  type EventName,
+  type ExpectDto,
+  type ExpectEventDto,
+  type HelperEventDto,
+  type IptablesArgs,
+  isControlCommand,
+  type NatMatchDto,
+  type StatsDto,
+  type TupleDto,
+} from './protocol.ts';
+export {
+  type Reply,
+  type RequestHandler,
+  type ServeOptions,
+  serveLines,
+  serveStream,
+} from './serve-lines.ts';

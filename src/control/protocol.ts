@@ -1,0 +1,261 @@
+/**
+ * What daemon and command line say to each other: newline-delimited JSON objects over a unix
+ * stream socket. Every type here survives JSON: no bigint, no Map, no undefined in an array.
+ *
+ *   -> {"id":1,"cmd":"conntrack.list","args":{"table":"conntrack"}}
+ *   <- {"id":1,"item":{…}}          any number of times
+ *   <- {"id":1,"done":{…}}          or {"id":1,"error":{"code":"…","message":"…"}}
+ */
+
+/** One direction of a connection. Addresses are canonical text (dotted quad, or RFC 5952). */
+export interface TupleDto {
+  src: string;
+  dst: string;
+  sport?: number;
+  dport?: number;
+  icmpType?: number;
+  icmpCode?: number;
+  icmpId?: number;
+}
+
+/** A direction with what was counted in it. */
+export interface CountedTupleDto extends TupleDto {
+  packets: number;
+  bytes: number;
+}
+
+/** A connection entry. */
+export interface ConntrackDto {
+  /** Stays with the entry for its life, and is not given to another entry soon after. */
+  id: number;
+  family: 4 | 6;
+  proto: number;
+  /** 'ESTABLISHED' and so on; '' for protocols without states. */
+  state: string;
+  /** Seconds left. */
+  timeout: number;
+  orig: CountedTupleDto;
+  reply: CountedTupleDto;
+  /** The kernel's IPS_ bits: `Status` of conntrack/. */
+  status: number;
+  mark: number;
+  zone: number;
+  use: number;
+  /** Name of the helper that watches this connection, or ''. */
+  helper: string;
+  /** Unix time in seconds at which the entry was made. */
+  startSec: number;
+  /** Seconds since then; for a destroyed entry, its whole life. */
+  deltaTime: number;
+  masterId: number | null;
+}
+
+/** An expected connection. Ports are 0 where the mask leaves them open. */
+export interface ExpectDto {
+  id: number;
+  family: 4 | 6;
+  timeout: number;
+  proto: number;
+  src: string;
+  dst: string;
+  sport: number;
+  dport: number;
+  maskSrc: string;
+  maskDst: string;
+  maskSport: number;
+  maskDport: number;
+  master: TupleDto;
+  class: number;
+  helper: string;
+  /** What announced it: `PORT`, `EPRT`, `227` or `229`. */
+  kind: string;
+}
+
+export type EventName = 'NEW' | 'UPDATE' | 'DESTROY';
+
+/** Who caused an event, where a command did and not a packet or a timeout. */
+export interface EventCauseDto {
+  portid: number;
+  program?: string;
+}
+
+/** `time` of every event is Unix time in seconds, with the fraction (microseconds). */
+export interface ConntrackEventDto {
+  event: EventName;
+  time: number;
+  entry: ConntrackDto;
+  cause?: EventCauseDto;
+}
+
+export interface ExpectEventDto {
+  event: Exclude<EventName, 'UPDATE'>;
+  time: number;
+  entry: ExpectDto;
+}
+
+/**
+ * A helper read an announcement and did not follow it. `line` is that line of the control connection
+ * as text, free of passwords; whoever prints it quotes it.
+ */
+export interface HelperEventDto {
+  event: 'REFUSED';
+  time: number;
+  helper: string;
+  kind: string;
+  reason: string;
+  line: string;
+  master: TupleDto;
+}
+
+/** Counters under the kernel's column names (`conntrack -S`, /proc/net/stat/nf_conntrack). */
+export interface StatsDto {
+  cpu: number;
+  found: number;
+  invalid: number;
+  insert: number;
+  insert_failed: number;
+  drop: number;
+  early_drop: number;
+  error: number;
+  search_restart: number;
+  clash_resolve: number;
+  chaintoolong: number;
+  expect_new: number;
+  expect_create: number;
+  expect_delete: number;
+}
+
+/** `(address & mask)` must equal `(entry & mask)`; no mask is the whole address. */
+export interface AddressMatchDto {
+  address: string;
+  mask?: string;
+}
+
+/** A translated address and port; an empty object is "translated at all". */
+export interface NatMatchDto {
+  address?: string;
+  port?: number;
+}
+
+/** `(entry & mask) === value`, as unsigned 32-bit numbers. */
+export interface BitsMatchDto {
+  value: number;
+  mask: number;
+}
+
+/** Which entries are meant; what is not given does not matter. */
+export interface ConntrackFilterDto {
+  family?: 4 | 6;
+  proto?: number;
+  origSrc?: AddressMatchDto;
+  origDst?: AddressMatchDto;
+  replySrc?: AddressMatchDto;
+  replyDst?: AddressMatchDto;
+  origSport?: number;
+  origDport?: number;
+  replySport?: number;
+  replyDport?: number;
+  icmpType?: number;
+  icmpCode?: number;
+  icmpId?: number;
+  state?: string;
+  status?: BitsMatchDto;
+  mark?: BitsMatchDto;
+  zone?: number;
+  origZone?: number;
+  replyZone?: number;
+  srcNat?: NatMatchDto;
+  dstNat?: NatMatchDto;
+  anyNat?: NatMatchDto;
+  id?: number;
+  timeout?: number;
+}
+
+/**
+ * The command line filters what it is sent. `filter` lets the daemon leave out early what cannot
+ * match; it may ignore it. `zero` clears the counters of every entry sent, after reading them.
+ */
+export interface ConntrackListArgs {
+  table?: 'conntrack' | 'dying' | 'unconfirmed';
+  filter?: ConntrackFilterDto;
+  zero?: boolean;
+}
+
+/** What an iptables screen may ask for; `chain` and `ruleNumber` narrow it. */
+export interface IptablesArgs {
+  family?: 4 | 6;
+  table?: string;
+  chain?: string;
+  ruleNumber?: number;
+  verbose?: boolean;
+  numeric?: boolean;
+  exact?: boolean;
+  lineNumbers?: boolean;
+  counters?: boolean;
+}
+
+type Exchange<Args, Item, Done> = { args: Args; item: Item; done: Done };
+type None = Record<string, never>;
+type AnyObject = Record<string, unknown>;
+
+/** Every command: its arguments, the items of its answer, and the object that ends it. */
+export interface ControlCommands {
+  'conntrack.list': Exchange<ConntrackListArgs, ConntrackDto, AnyObject>;
+  'conntrack.count': Exchange<None, never, { count: number }>;
+  'conntrack.flush': Exchange<{ family?: 4 | 6 }, never, AnyObject>;
+  /** Items are the entries that were there and are gone now, as they were. */
+  'conntrack.delete': Exchange<{ ids: number[] }, ConntrackDto, AnyObject>;
+  /** One item for each CPU (or engine). */
+  'conntrack.stats': Exchange<None, StatsDto, AnyObject>;
+  /** Without an end, until the client closes the connection. `events`: which ones; all if absent. */
+  'conntrack.events': Exchange<{ events?: EventName[] }, ConntrackEventDto, AnyObject>;
+  'expect.list': Exchange<{ family?: 4 | 6 }, ExpectDto, AnyObject>;
+  'expect.count': Exchange<None, never, { count: number }>;
+  'expect.flush': Exchange<None, never, AnyObject>;
+  'expect.events': Exchange<None, ExpectEventDto | HelperEventDto, AnyObject>;
+  'iptables.list': Exchange<IptablesArgs, string, AnyObject>;
+  'iptables.specs': Exchange<IptablesArgs, string, AnyObject>;
+  'iptables.save': Exchange<IptablesArgs, string, AnyObject>;
+  'iptables.zero': Exchange<IptablesArgs, never, AnyObject>;
+  status: Exchange<None, AnyObject, AnyObject>;
+  reload: Exchange<AnyObject, AnyObject, AnyObject>;
+}
+
+export type ControlCommand = keyof ControlCommands;
+
+const commandNames: Record<ControlCommand, true> = {
+  'conntrack.list': true,
+  'conntrack.count': true,
+  'conntrack.flush': true,
+  'conntrack.delete': true,
+  'conntrack.stats': true,
+  'conntrack.events': true,
+  'expect.list': true,
+  'expect.count': true,
+  'expect.flush': true,
+  'expect.events': true,
+  'iptables.list': true,
+  'iptables.specs': true,
+  'iptables.save': true,
+  'iptables.zero': true,
+  status: true,
+  reload: true,
+};
+
+/** Whether `name` is a command of this protocol. */
+export function isControlCommand(name: string): name is ControlCommand {
+  return Object.hasOwn(commandNames, name);
+}
+
+/** A request as it arrives: the arguments are checked by whoever carries the command out. */
+export interface ControlRequest {
+  id: number;
+  cmd: ControlCommand;
+  args: Record<string, unknown>;
+}
+
+/** A line of an answer. `id` is null where the request could not be read. */
+export type ControlResponse =
+  | { id: number; item: unknown }
+  | { id: number; done: Record<string, unknown> }
+  | { id: number | null; error: { code: string; message: string } };

@@ -1,0 +1,190 @@
+import { execFileSync } from 'node:child_process';
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
+import { DatapathUnavailable } from './errors.ts';
+
+/** Runs a program to its end and returns what it prints. Throws where it fails. */
+export type CommandRunner = (argv: readonly string[]) => string;
+
+export interface HostChange {
+  /** For the log, as "drop forwarding on eth0". */
+  readonly what: string;
+  readonly run: readonly string[];
+  readonly undo: readonly string[];
+}
+
+interface UndoStep {
+  readonly what: string;
+  readonly undo: readonly string[];
+}
+
+interface State {
+  readonly pid: number;
+  /** Start time of that process in clock ticks after boot: a pid alone is given out again. */
+  readonly started: string;
+  readonly steps: UndoStep[];
+}
+
+export interface HostChangesOptions {
+  /** Where the undo list is kept, one file per network namespace. */
+  readonly stateFile: string;
+  readonly log?: (line: string) => void;
+  readonly run?: CommandRunner;
+  /** Start time of a process, '' where it does not run. For tests. */
+  readonly startTimeOf?: (pid: number) => string;
+}
+
+/**
+ * What was changed on this host, and how to take it back. Each change is written to the state file
+ * before it is made, so whatever ends the process, the next start can undo it (`recoverStale`).
+ * Everything here is synchronous: `undoAll` may be called from an `exit` handler. Undoing what is
+ * already gone, an interface for one, is no error.
+ */
+export class HostChanges {
+  private readonly stateFile: string;
+  private readonly log: (line: string) => void;
+  private readonly run: CommandRunner;
+  private readonly startTimeOf: (pid: number) => string;
+  private steps: UndoStep[] = [];
+
+  constructor(options: HostChangesOptions) {
+    this.stateFile = options.stateFile;
+    this.log = options.log ?? (() => undefined);
+    this.run = options.run ?? runCommand;
+    this.startTimeOf = options.startTimeOf ?? startTime;
+  }
+
+  /**
+   * Undoes what an earlier process left behind in this namespace. Returns the number of steps.
+   * Throws ('already-running') where that process still lives, and 'bad-state-file' where the file
+   * is not ours to read.
+   */
+  recoverStale(): number {
+    const state = this.read();
+    if (state === null) return 0;
+    if (state.pid !== process.pid && this.startTimeOf(state.pid) === state.started) {
+      throw new DatapathUnavailable(
+        'already-running',
+        `process ${state.pid} already manages this network namespace`,
+        `stop it first (kill ${state.pid})`,
+      );
+    }
+    this.steps = [...state.steps];
+    const count = this.steps.length;
+    this.log(`capture: process ${state.pid} ended without cleaning up; undoing ${count} changes`);
+    this.undoAll();
+    return count;
+  }
+
+  /** Makes a change; the way back is on disk before. Throws what the program says. */
+  apply(change: HostChange): void {
+    this.steps.push({ what: change.what, undo: change.undo });
+    this.write();
+    try {
+      this.run(change.run);
+    } catch (error) {
+      this.steps.pop();
+      this.write();
+      throw error;
+    }
+  }
+
+  /** Takes everything back, last change first. Never throws; may be called again. */
+  undoAll(): void {
+    while (this.steps.length > 0) {
+      const step = this.steps.pop()!;
+      try {
+        this.run(step.undo);
+      } catch (error) {
+        this.log(`capture: not undone: ${step.what}: ${failureText(error)}`);
+      }
+    }
+    this.removeFile();
+  }
+
+  private read(): State | null {
+    let text: string;
+    try {
+      text = readFileSync(this.stateFile, 'utf8');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+      throw this.badFile(error);
+    }
+    try {
+      const state = JSON.parse(text) as State;
+      if (Array.isArray(state.steps)) return state;
+    } catch (error) {
+      throw this.badFile(error);
+    }
+    throw this.badFile(new Error('no steps in it'));
+  }
+
+  private badFile(cause: unknown): DatapathUnavailable {
+    return new DatapathUnavailable(
+      'bad-state-file',
+      `cannot read ${this.stateFile}`,
+      'look at "tc filter show" and "ethtool -k" of the interfaces, then remove the file',
+      cause,
+    );
+  }
+
+  /** Whole or not at all: a crash while writing leaves the former list. */
+  private write(): void {
+    const state: State = {
+      pid: process.pid,
+      started: this.startTimeOf(process.pid),
+      steps: this.steps,
+    };
+    mkdirSync(dirname(this.stateFile), { recursive: true, mode: 0o755 });
+    const fresh = `${this.stateFile}.new`;
+    const fd = openSync(fresh, 'w', 0o600);
+    try {
+      writeSync(fd, `${JSON.stringify(state, null, 1)}\n`);
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+    renameSync(fresh, this.stateFile);
+  }
+
+  private removeFile(): void {
+    try {
+      rmSync(this.stateFile, { force: true });
+    } catch (error) {
+      this.log(`capture: cannot remove ${this.stateFile}: ${failureText(error)}`);
+    }
+  }
+}
+
+/** `execFileSync` with a limit in time. The programs are found in PATH and in the sbin directories. */
+export function runCommand(argv: readonly string[]): string {
+  const [program, ...rest] = argv;
+  const env = { ...process.env, LC_ALL: 'C', PATH: `${process.env.PATH ?? ''}:/usr/sbin:/sbin` };
+  const stdio: ['ignore', 'pipe', 'pipe'] = ['ignore', 'pipe', 'pipe'];
+  return execFileSync(program ?? '', rest, { encoding: 'utf8', env, stdio, timeout: 10_000 });
+}
+
+/** What a failed program said, in one line. */
+export function failureText(error: unknown): string {
+  const { stderr, message } = error as { stderr?: string; message?: string };
+  return ((stderr ?? '') || (message ?? String(error))).trim().replaceAll('\n', ' ');
+}
+
+/** Field 22 of /proc/PID/stat; the second field is in brackets and may hold spaces. */
+function startTime(pid: number): string {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,131 @@
+import { familyOf, type LinkJson, parseWords } from '../routes/index.ts';
+import { DatapathUnavailable } from './errors.ts';
+import { type CommandRunner, failureText, type HostChanges } from './host-changes.ts';
+import {
+  addFilter,
+  deleteFilter,
+  ipv4Program,
+  ipv6Program,
+  replaceFilter,
+} from './ingress-filter.ts';
+import { offloadsInUse, switchOffloads } from './offloads.ts';
+
+/**
+ * What is done to one managed interface on the host: the drop behind the tap, and the offloads.
+ * Every change goes through `HostChanges`, so that it is undone whatever happens.
+ */
+export class ManagedLink {
+  readonly name: string;
+  private readonly changes: HostChanges;
+  private readonly run: CommandRunner;
+  private readonly log: (line: string) => void;
+  private ownAddresses = '';
+
+  constructor(name: string, changes: HostChanges, run: CommandRunner, log: (line: string) => void) {
+    this.name = name;
+    this.changes = changes;
+    this.run = run;
+    this.log = log;
+  }
+
+  /** Puts the drop in force. Throws 'command-failed' with what `tc` says. */
+  dropBehindTap(link: LinkJson): void {
+    const own = ownIpv6(link);
+    this.ownAddresses = JSON.stringify(own);
+    if (!this.hasClsact()) {
+      this.apply(
+        `clsact on ${this.name}`,
+        ['tc', 'qdisc', 'add', 'dev', this.name, 'clsact'],
+        ['tc', 'qdisc', 'del', 'dev', this.name, 'clsact'],
+      );
+    }
+    for (const family of [4, 6] as const) {
+      const program = family === 4 ? ipv4Program() : ipv6Program(own);
+      this.apply(
+        `ingress drop of IPv${family} on ${this.name}`,
+        addFilter(this.name, family, program),
+        deleteFilter(this.name, family),
+      );
+    }
+  }
+
+  /** Own addresses may have changed: neighbour discovery for the new ones must pass. */
+  followAddresses(link: LinkJson): void {
+    const own = ownIpv6(link);
+    const text = JSON.stringify(own);
+    if (text === this.ownAddresses) return;
+    try {
+      this.run(replaceFilter(this.name, 6, ipv6Program(own)));
+      this.ownAddresses = text;
+    } catch (error) {
+      this.log(`capture: ${this.name}: cannot renew the ingress drop: ${failureText(error)}`);
+    }
+  }
+
+  /**
+   * Switches offloads off, as far as the device lets them go. A device without any is no error.
+   * On virtual links `gso` stays: it changes nothing that the tap sees, and where no offload is on
+   * libpcap makes the slots of its ring no longer than the MTU, though the other end may go on
+   * handing over super-frames, which would then arrive cut off.
+   */
+  switchOffloadsOff(isVirtual: boolean): void {
+    let names: string[];
+    try {
+      names = offloadsInUse(this.run(['ethtool', '-k', this.name]));
+    } catch (error) {
+      this.log(`capture: ${this.name}: offloads stay as they are: ${failureText(error)}`);
+      return;
+    }
+    if (isVirtual) names = names.filter((name) => name !== 'gso');
+    // One at a time: a device that refuses one must not keep the others.
+    for (const name of names) this.switchOff(name);
+    const switched = names.length === 0 ? 'none was on' : names.join(', ');
+    this.log(`capture: ${this.name}: offloads switched off until the end: ${switched}`);
+  }
+
+  private switchOff(offload: string): void {
+    try {
+      this.changes.apply({
+        what: `${offload} off on ${this.name}`,
+        run: switchOffloads(this.name, [offload], false),
+        undo: switchOffloads(this.name, [offload], true),
+      });
+    } catch (error) {
+      this.log(`capture: ${this.name}: ${offload} stays on: ${failureText(error)}`);
+    }
+  }
+
+  private hasClsact(): boolean {
+    return this.run(['tc', 'qdisc', 'show', 'dev', this.name]).includes('qdisc clsact ');
+  }
+
+  private apply(what: string, run: readonly string[], undo: readonly string[]): void {
+    try {
+      this.changes.apply({ what, run, undo });
+    } catch (error) {
+      throw new DatapathUnavailable(
+        'command-failed',
+        `${run.join(' ')}: ${failureText(error)}`,
+        `look at "tc filter show dev ${this.name} ingress": preferences 1 and 2 must be free, ` +
+          'and the kernel needs sch_ingress and cls_bpf',
+        error,
+      );
+    }
+  }
+}
+
+/** Links without hardware behind them hand over whatever the sender made, offloaded or not. */
+export function isVirtual(link: LinkJson): boolean {
+  return link.linkinfo?.info_kind !== undefined || link.parentbus === 'virtio';
+}
+
+/** Addresses of an interface beyond the link-local ones, which the filter passes anyway. */
+function ownIpv6(link: LinkJson): number[][] {
+  const own: number[][] = [];
+  for (const address of link.addr_info ?? []) {
+    if (familyOf(address) !== 6 || address.scope === 'link') continue;
+    const words = parseWords(6, address.local ?? '');
+    if (words !== null) own.push(words);
+  }
+  return own;
+}

@@ -1,0 +1,51 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type { Cap } from 'cap';
+import type { RawSocketModule } from 'raw-socket';
+import { DatapathUnavailable } from './errors.ts';
+
+export interface Addons {
+  readonly newCap: () => Cap;
+  readonly raw: RawSocketModule;
+}
+
+const MEND = 'apt-get install libpcap-dev g++ make python3 && npm ci';
+
+/**
+ * Loads both addons, at the first call only: the rest of Pinhole runs without them. Throws
+ * `DatapathUnavailable` ('addon-missing') where one is not built. Neither loads in a second thread.
+ */
+export async function loadAddons(): Promise<Addons> {
+  const cap = await load('cap', async () => (await import('cap')) as unknown as CapModule);
+  const raw = await load('raw-socket', async () => (await import('raw-socket')).default);
+  // CommonJS: depending on the loader the class is a named export or sits in the default one.
+  const CapClass = cap.Cap ?? cap.default.Cap;
+  return { newCap: () => new CapClass(), raw };
+}
+
+interface CapModule {
+  readonly Cap?: new () => Cap;
+  readonly default: { readonly Cap: new () => Cap };
+}
+
+async function load<T>(name: string, importIt: () => Promise<T>): Promise<T> {
+  try {
+    return await importIt();
+  } catch (error) {
+    const why = error instanceof Error ? error.message.split('\n')[0] : String(error);
+    throw new DatapathUnavailable('addon-missing', `cannot load ${name}: ${why}`, MEND, error);
+  }
+}
+
+/**
+ * Whether this build of `cap` ends the process when a captured interface is taken down: its poll
+ * callback asserts that there is no error, unless it was compiled with NDEBUG.
+ */
+export function assertsOnLinkDown(): boolean {
+  try {
+    const file = createRequire(import.meta.url).resolve('cap/build/Release/cap.node');
+    return readFileSync(file).includes('status == 0');
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,24 @@
+/**
+ * datapath: where packets come from and go to. A capture file, a live capture, or memory (for
+ * tests); and the kernel's routes and addresses. Each hands packets, interfaces and the time to the
+ * same engine. Knows neither rule text nor the command line. Native addons are loaded here only,
+ * when a live capture is opened.
+ */
+export { MemoryDatapath, type Passed, type SentPacket } from './memory/index.ts';
+export {
+  CapturedFrame,
+  CaptureError,
+  type CaptureReader,
+  CaptureWriter,
+  type InterfacePrefix,
+  openCapture,
+  openCaptureFile,
+  ReplayDatapath,
+  type ReplayObserver,
+} from './pcapfile/index.ts';
+export {
+  CaptureDatapath,
+  type CaptureOptions,
+  DatapathUnavailable,
+  prepareCapture,
+} from './capture/index.ts';

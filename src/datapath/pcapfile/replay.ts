@@ -1,0 +1,130 @@
+import type { InterfaceTable } from '../../base/index.ts';
+import { type Engine, Outcome, type OutcomeCode, type PacketOutput } from '../../engine/index.ts';
+import { EtherType, LinkType, type LinkTypeCode, Packet } from '../../wire/index.ts';
+import { CapturedFrame, type CaptureReader } from './capture.ts';
+import { InterfaceMap, type InterfacePrefix } from './interface-map.ts';
+import { PeerView } from './peer-view.ts';
+import { CaptureWriter } from './writer.ts';
+
+/** Told of every packet of the input, in order, after the engine has decided. */
+export interface ReplayObserver {
+  /** `number` counts from 1; `time` is in seconds since the first packet. */
+  packetDone(number: number, time: number, outcome: OutcomeCode, packet: Packet): void;
+}
+
+/**
+ * A capture file as a datapath: packets come from a reader, at the file's own pace of time; what
+ * leaves goes to a writer, if there is one. Needs no privileges.
+ */
+export class ReplayDatapath {
+  readonly routes;
+  readonly output: PacketOutput = { emit: (packet) => this.writeAnswer(packet) };
+  /** Number and time of the packet in hand. */
+  number = 0;
+  time = 0;
+
+  private readonly map: InterfaceMap;
+  private readonly reader: CaptureReader;
+  private readonly outPath: string | null;
+  private readonly packet = new Packet();
+  private readonly frame = new CapturedFrame();
+  private writer: CaptureWriter | null = null;
+  private writerLink: LinkTypeCode = LinkType.Ethernet;
+  private firstEpoch = Number.NaN;
+
+  constructor(
+    reader: CaptureReader,
+    prefixes: readonly InterfacePrefix[],
+    interfaces: InterfaceTable,
+    outPath: string | null,
+  ) {
+    this.reader = reader;
+    this.outPath = outPath;
+    this.map = new InterfaceMap(prefixes, interfaces);
+    this.routes = this.map.routes;
+  }
+
+  /** Replays the whole file. Throws CaptureError where the file cannot be read on. */
+  run(engine: Engine, observer: ReplayObserver): void {
+    const view = new PeerView(engine);
+    try {
+      while (this.reader.next(this.frame)) this.step(engine, view, observer);
+    } finally {
+      this.writer?.close();
+    }
+  }
+
+  private step(engine: Engine, view: PeerView, observer: ReplayObserver): void {
+    const { packet } = this;
+    this.number++;
+    this.setTime(engine);
+    this.loadFrame();
+    view.adapt(packet);
+    const outcome = engine.process(packet, this.map.ingressOf(packet));
+    if (outcome === Outcome.Forward || outcome === Outcome.Deliver) this.writePacket(packet);
+    observer.packetDone(this.number, this.time, outcome, packet);
+  }
+
+  /** The engine's clock follows the file; expiry is complete whenever the second changes. */
+  private setTime(engine: Engine): void {
+    const { frame } = this;
+    if (!frame.hasTimestamp) return;
+    const epoch = frame.epochSec + frame.nanos / 1e9;
+    if (Number.isNaN(this.firstEpoch)) this.firstEpoch = epoch;
+    this.time = Math.round((epoch - this.firstEpoch) * 1e6) / 1e6;
+    const before = engine.clock.sec;
+    engine.clock.setEpochMs(epoch * 1000);
+    if (engine.clock.sec !== before) engine.sweep(engine.settings.conntrack.maximum);
+  }
+
+  /** A packet cut by the snap length is filled up with zeros: its headers are still good. */
+  private loadFrame(): void {
+    const { frame, packet } = this;
+    const kept = Math.min(frame.length, packet.capacity);
+    packet.loadRange(frame.bytes, frame.offset, kept, frame.linkType);
+    const missing = Math.min(frame.originalLength, packet.capacity) - kept;
+    if (missing <= 0) return;
+    packet.bytes.fill(0, packet.frameEnd, packet.frameEnd + missing);
+    packet.frameEnd += missing;
+  }
+
+  private writePacket(packet: Packet): void {
+    const writer = this.openWriter(packet.linkType);
+    if (writer === null) return;
+    if (packet.linkType === this.writerLink) {
+      this.write(writer, packet, packet.frameOffset, packet.frameEnd);
+    } else this.writeDatagram(writer, packet);
+  }
+
+  private writeAnswer(packet: Packet): void {
+    const writer = this.openWriter(this.frame.linkType);
+    if (writer !== null) this.writeDatagram(writer, packet);
+  }
+
+  /** Cooked headers cannot be written back: their packets go out as plain IP. */
+  private openWriter(linkType: LinkTypeCode): CaptureWriter | null {
+    if (this.outPath === null) return null;
+    if (this.writer === null) {
+      this.writerLink = linkType === LinkType.Ethernet ? LinkType.Ethernet : LinkType.RawIp;
+      this.writer = new CaptureWriter(this.outPath, { linkType: this.writerLink });
+    }
+    return this.writer;
+  }
+
+  /** An IP datagram, with an Ethernet header of zero addresses where the file wants one. */
+  private writeDatagram(writer: CaptureWriter, packet: Packet): void {
+    if (this.writerLink !== LinkType.Ethernet) {
+      this.write(writer, packet, packet.l3Offset, packet.l3End);
+      return;
+    }
+    const at = packet.l3Offset - 14;
+    packet.bytes.fill(0, at, packet.l3Offset);
+    packet.view.setUint16(at + 12, packet.family === 4 ? EtherType.Ipv4 : EtherType.Ipv6);
+    this.write(writer, packet, at, packet.l3End);
+  }
+
+  private write(writer: CaptureWriter, packet: Packet, from: number, to: number): void {
+    const { epochSec, nanos } = this.frame;
+    writer.write(packet.bytes, from, to - from, to - from, epochSec, nanos);
+  }
+}

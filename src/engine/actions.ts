@@ -1,0 +1,207 @@
+import type { Clock, InterfaceTable } from '../base/index.ts';
+import { CtStateBit, Tuple } from '../conntrack/index.ts';
+import { helperId } from '../helpers/index.ts';
+import { Manip, type ManipCode, rewriteDestination, rewriteSource } from '../nat/index.ts';
+import {
+  Hook,
+  type HookCode,
+  type LogOptions,
+  type NatRange,
+  type RuleActions,
+  type RuleContext,
+  Verdict,
+  type VerdictCode,
+} from '../rules/index.ts';
+import { Packet } from '../wire/index.ts';
+import { AnswerBuilder } from './answers.ts';
+import type { Flight } from './flight.ts';
+import { logLine } from './log-line.ts';
+import type { EngineParts } from './parts.ts';
+import { type PacketOutput, RouteKind, type Routes } from './ports.ts';
+import { DropReason } from './reasons.ts';
+import { rejectAnswer } from './reject.ts';
+import type { Tracking } from './tracking.ts';
+
+/** Answers that may be sent at once before the rate counts (net.ipv4.icmp_msgs_burst). */
+const ANSWER_BURST = 50;
+const LOOPBACK = [0x7f000001];
+const LOOPBACK6 = [0, 0, 0, 1];
+
+/** What targets do to the packet in hand, and the answers the gateway gives of itself. */
+export class EngineActions implements RuleActions {
+  readonly context: RuleContext;
+  logged: (line: string, level: number) => void = () => {};
+
+  private readonly flight: Flight;
+  private readonly tracking: Tracking;
+  private readonly routes: Routes;
+  private readonly interfaces: InterfaceTable;
+  private readonly output: PacketOutput;
+  private readonly clock: Clock;
+  private readonly answersPerSecond: number;
+  private readonly answers = new AnswerBuilder();
+  private readonly tuple = new Tuple();
+  private answersLeft = ANSWER_BURST;
+  private answersSec = 0;
+
+  constructor(parts: EngineParts, flight: Flight, tracking: Tracking) {
+    this.flight = flight;
+    this.tracking = tracking;
+    this.routes = parts.routes;
+    this.interfaces = parts.interfaces;
+    this.output = parts.output;
+    this.clock = parts.clock;
+    this.answersPerSecond = parts.settings.answersPerSecond;
+    this.context = newContext(this, parts.clock);
+  }
+
+  log(options: LogOptions): void {
+    this.logged(logLine(options, this.context, this.interfaces), options.level);
+  }
+
+  notrack(): void {
+    this.flight.untracked = true;
+  }
+
+  assignHelper(name: string): void {
+    this.flight.helperOfRule = helperId(name);
+  }
+
+  sourceNat(range: NatRange): VerdictCode {
+    return this.bind(range, Manip.Source);
+  }
+
+  destinationNat(range: NatRange): VerdictCode {
+    return this.bind(range, Manip.Destination);
+  }
+
+  masquerade(range: NatRange): VerdictCode {
+    const address = this.routes.addressOf(this.context.packet.family, this.flight.outIf);
+    return this.bindTo(range, address, Manip.Source);
+  }
+
+  redirect(range: NatRange): VerdictCode {
+    const { packet, hook } = this.context;
+    const here = packet.family === 4 ? LOOPBACK : LOOPBACK6;
+    const address =
+      hook === Hook.Output ? here : this.routes.addressOf(packet.family, this.flight.inIf);
+    return this.bindTo(range, address, Manip.Destination);
+  }
+
+  private bindTo(
+    range: NatRange,
+    address: readonly number[] | null,
+    manip: ManipCode,
+  ): VerdictCode {
+    if (address === null) {
+      this.flight.reason = DropReason.NoAddress;
+      return Verdict.Drop;
+    }
+    return this.bind({ ...range, minAddress: address, maxAddress: address }, manip);
+  }
+
+  private bind(range: NatRange, manip: ManipCode): VerdictCode {
+    if (this.tracking.nat.bind(this.flight.row, range, manip)) return Verdict.Accept;
+    this.flight.reason = DropReason.NatExhausted;
+    return Verdict.Drop;
+  }
+
+  reject(kind: string): VerdictCode {
+    const { packet, hook } = this.context;
+    this.flight.reason = DropReason.RuleReject;
+    this.restore(packet);
+    const answer = rejectAnswer(kind, packet.family);
+    if (answer.reset) {
+      if (this.answers.tcpReset(packet)) this.emit();
+    } else this.answerError(answer.type, answer.code, 0, hook);
+    return Verdict.Drop;
+  }
+
+  /** The sender must be answered about the packet that it sent: takes translations back. */
+  private restore(packet: Packet): void {
+    const { row, direction } = this.flight;
+    if (row < 0) return;
+    this.tracking.conntrack.table.readTuple(row, direction, this.tuple);
+    rewriteSource(packet, this.tuple);
+    rewriteDestination(packet, this.tuple);
+  }
+
+  timeExceeded(): void {
+    this.answerAfterRestore(this.context.packet.family === 4 ? 11 : 3, 0, 0);
+  }
+
+  tooBig(mtu: number): void {
+    if (this.context.packet.family === 4) this.answerAfterRestore(3, 4, mtu);
+    else this.answerAfterRestore(2, 0, mtu);
+  }
+
+  noRoute(prohibited: boolean): void {
+    if (this.context.packet.family === 4) this.answerAfterRestore(3, prohibited ? 13 : 0, 0);
+    else this.answerAfterRestore(1, prohibited ? 1 : 0, 0);
+  }
+
+  private answerAfterRestore(type: number, code: number, extra: number): void {
+    this.restore(this.context.packet);
+    this.answerError(type, code, extra, Hook.Forward);
+  }
+
+  private answerError(type: number, code: number, extra: number, hook: HookCode): void {
+    const { packet } = this.context;
+    const source = this.ownAddress(packet, hook);
+    if (source === null || !this.mayAnswer()) return;
+    if (this.answers.icmpError(packet, type, code, extra, source)) this.emit();
+  }
+
+  /** Errors come from the address that was meant, or else from the one nearest to the sender. */
+  private ownAddress(packet: Packet, hook: HookCode): readonly number[] | null {
+    if (hook === Hook.Input) return [packet.dst0, packet.dst1, packet.dst2, packet.dst3];
+    const { routes } = this;
+    const { family, src0, src1, src2, src3 } = packet;
+    const kind = routes.lookupAddress(family, src0, src1, src2, src3);
+    const towards = kind === RouteKind.Forward ? routes.outIf : this.flight.inIf;
+    return routes.addressOf(family, towards);
+  }
+
+  /** ICMP errors are rationed, so that nobody makes the gateway shout. */
+  private mayAnswer(): boolean {
+    const { clock } = this;
+    if (clock.sec !== this.answersSec) {
+      this.answersSec = clock.sec;
+      this.answersLeft = Math.max(ANSWER_BURST, this.answersPerSecond);
+    }
+    return this.answersLeft-- > 0;
+  }
+
+  private emit(): void {
+    this.output.emit(this.answers.packet, this.flight.inIf);
+  }
+
+  /** Resets a connection towards both ends, and ends it. */
+  resetConnection(packet: Packet): void {
+    const { flight, tracking } = this;
+    const { seq, ack } = packet;
+    tracking.seqAdjust.get(flight.row)?.apply(packet, flight.direction);
+    this.answers.tcpResetForward(packet);
+    this.output.emit(this.answers.packet, flight.outIf);
+    packet.seq = seq;
+    packet.ack = ack;
+    this.restore(packet);
+    if (this.answers.tcpReset(packet)) this.emit();
+    tracking.conntrack.destroy(flight.row);
+    flight.row = -1;
+  }
+}
+
+function newContext(actions: RuleActions, clock: Clock): RuleContext {
+  return {
+    packet: new Packet(new ArrayBuffer(1024)),
+    clock,
+    actions,
+    hook: Hook.Prerouting,
+    inIf: -1,
+    outIf: -1,
+    ctState: CtStateBit.Invalid,
+    masterHelper: '',
+    mark: 0,
+  };
+}

@@ -1,0 +1,331 @@
+import type { Clock, InterfaceTable } from '../base/index.ts';
+import {
+  CtStateBit,
+  type Expectation,
+  TrackReason,
+  type TrackReasonCode,
+} from '../conntrack/index.ts';
+import { followMaster, Manip, type ManipCode } from '../nat/index.ts';
+import {
+  type CompiledRules,
+  type Family,
+  Hook,
+  type HookCode,
+  type RuleContext,
+  type TableCode,
+  TableId,
+  Verdict,
+} from '../rules/index.ts';
+import {
+  Decode,
+  decodeFrame,
+  decodeName,
+  isNeighbourDiscovery,
+  type Packet,
+  Proto,
+} from '../wire/index.ts';
+import { EngineActions } from './actions.ts';
+import { decrementTtl, transportFault } from './checks.ts';
+import { Flight } from './flight.ts';
+import type { EngineListener } from './listener.ts';
+import { type EngineCounters, type EngineParts, Outcome, type OutcomeCode } from './parts.ts';
+import { RouteKind, type Routes } from './ports.ts';
+import { DROP_REASONS, DropReason, type DropReasonCode, dropReasonName } from './reasons.ts';
+import type { EngineSettings } from './settings.ts';
+import { Tracking } from './tracking.ts';
+
+/**
+ * The hook pipeline: a packet in, one verdict out, in netfilter's order. Does no I/O, reads no
+ * clock, owns no thread. What happened to the last packet stays in `flight`.
+ */
+export class Engine {
+  readonly clock: Clock;
+  readonly interfaces: InterfaceTable;
+  readonly routes: Routes;
+  readonly settings: EngineSettings;
+  readonly flight = new Flight();
+  readonly tracking: Tracking;
+  readonly context: RuleContext;
+  readonly counters: EngineCounters = {
+    packets: 0,
+    forwarded: 0,
+    delivered: 0,
+    dropped: 0,
+    ignored: 0,
+    rewritten: 0,
+  };
+  /** Drops by reason. */
+  readonly drops = new Float64Array(DROP_REASONS);
+  listener: EngineListener | null = null;
+  rules: CompiledRules;
+
+  private readonly actions: EngineActions;
+
+  constructor(parts: EngineParts) {
+    this.clock = parts.clock;
+    this.interfaces = parts.interfaces;
+    this.routes = parts.routes;
+    this.settings = parts.settings;
+    this.rules = parts.rules;
+    this.tracking = new Tracking(parts, this.flight);
+    this.actions = new EngineActions(parts, this.flight, this.tracking);
+    this.actions.logged = (line, level) => this.listener?.logged(line, level);
+    this.context = this.actions.context;
+    this.tracking.conntrack.listen(this.connectionListener());
+    this.tracking.ftp.listener = {
+      announcementRefused: (refusal) => this.listener?.announcementRefused(refusal),
+    };
+  }
+
+  /** Interface the last packet goes out of. */
+  get outIf(): number {
+    return this.flight.outIf;
+  }
+
+  /** Takes a new rule set into use between two packets; the tables are kept. */
+  setRules(rules: CompiledRules): void {
+    this.rules = rules;
+  }
+
+  /** Ports whose new connections get the FTP helper without a rule. */
+  setFtpPorts(ports: readonly number[]): void {
+    this.tracking.ftpPorts = ports;
+  }
+
+  /** Expiry, bounded to `budget` rows. To be called from the packet loop and from a timer. */
+  sweep(budget: number): void {
+    this.tracking.conntrack.sweep(budget);
+  }
+
+  /** Drops by the name of their reason; reasons that never occurred are left out. Cold. */
+  dropCounts(): Record<string, number> {
+    const counts: Record<string, number> = {};
+    this.drops.forEach((count, reason) => {
+      if (count > 0) counts[dropReasonName(reason)] = count;
+    });
+    return counts;
+  }
+
+  /** A frame that came in on `inIf`: decodes, filters and translates it in place. */
+  process(packet: Packet, inIf: number): OutcomeCode {
+    this.begin(packet, inIf);
+    const decoded = decodeFrame(packet);
+    if (decoded === Decode.NotIp) return this.ignore();
+    if (decoded !== Decode.Ok && decoded < Decode.TruncatedL4) {
+      this.flight.malformed = decodeName(decoded);
+      return this.drop(DropReason.Malformed);
+    }
+    if (packet.protocol === Proto.Icmpv6 && isNeighbourDiscovery(packet.icmpType)) {
+      return this.ignore();
+    }
+    const passed =
+      this.track(
+        packet,
+        Hook.Prerouting,
+        transportFault(packet, decoded, this.settings.checksums),
+      ) &&
+      this.walk(TableId.Mangle, Hook.Prerouting) &&
+      this.translate(packet, Hook.Prerouting, Manip.Destination);
+    if (!passed) return this.finishDrop();
+    const kind = this.routes.lookup(packet);
+    if (kind === RouteKind.Local || kind === RouteKind.Broadcast) return this.input(packet);
+    return this.forward(packet, kind);
+  }
+
+  /**
+   * A packet that this host itself sends out of `outIf`, with full enforcement (OUTPUT and
+   * POSTROUTING). For datapaths that can hold such packets back.
+   */
+  processOutput(packet: Packet, outIf: number): OutcomeCode {
+    this.begin(packet, -1);
+    const decoded = decodeFrame(packet);
+    if (decoded !== Decode.Ok) return this.ignore();
+    this.leaveBy(outIf);
+    const passed =
+      this.track(packet, Hook.Output, TrackReason.None) &&
+      this.walk(TableId.Mangle, Hook.Output) &&
+      this.translate(packet, Hook.Output, Manip.Destination) &&
+      this.walk(TableId.Filter, Hook.Output) &&
+      this.walk(TableId.Security, Hook.Output) &&
+      this.postrouting(packet);
+    return passed ? this.finishForward() : this.finishDrop();
+  }
+
+  /**
+   * A packet that this host has sent, merely seen: it can not be stopped or translated, but its
+   * connection must be known so that the answers are.
+   */
+  observeOutput(packet: Packet, outIf: number): void {
+    this.begin(packet, -1);
+    if (decodeFrame(packet) !== Decode.Ok) return;
+    this.leaveBy(outIf);
+    this.tracking.track(packet, this.context, TrackReason.None);
+    if (this.flight.row < 0 || this.tracking.isConfirmed()) return;
+    if (!this.tracking.confirm()) this.tracking.discardUnconfirmed();
+  }
+
+  private begin(packet: Packet, inIf: number): void {
+    this.counters.packets++;
+    this.flight.begin(inIf);
+    const { context } = this;
+    context.packet = packet;
+    context.inIf = inIf;
+    context.outIf = -1;
+    context.ctState = CtStateBit.Invalid;
+    context.masterHelper = '';
+    context.mark = 0;
+  }
+
+  private leaveBy(outIf: number): void {
+    this.flight.outIf = outIf;
+    this.context.outIf = outIf;
+  }
+
+  private input(packet: Packet): OutcomeCode {
+    const passed =
+      this.walk(TableId.Mangle, Hook.Input) &&
+      this.walk(TableId.Filter, Hook.Input) &&
+      this.walk(TableId.Security, Hook.Input) &&
+      this.translate(packet, Hook.Input, Manip.Source) &&
+      this.tracking.leave(packet, this.actions);
+    if (!passed) return this.finishDrop();
+    this.counters.delivered++;
+    return Outcome.Deliver;
+  }
+
+  private forward(packet: Packet, kind: number): OutcomeCode {
+    if (kind !== RouteKind.Forward) return this.refuseRoute(kind);
+    if (packet.ttl <= 1) {
+      this.actions.timeExceeded();
+      return this.drop(DropReason.TtlExceeded);
+    }
+    this.leaveBy(this.routes.outIf);
+    if (this.isTooBig(packet)) {
+      this.actions.tooBig(this.routes.mtu);
+      return this.drop(DropReason.TooBig);
+    }
+    decrementTtl(packet);
+    const passed =
+      this.walk(TableId.Mangle, Hook.Forward) &&
+      this.walk(TableId.Filter, Hook.Forward) &&
+      this.walk(TableId.Security, Hook.Forward) &&
+      this.postrouting(packet);
+    return passed ? this.finishForward() : this.finishDrop();
+  }
+
+  /**
+   * Longer than the way out takes. What is longer than its own way in allows too is a super-frame
+   * that segmentation offload made of smaller ones: the datapath cuts it again.
+   */
+  private isTooBig(packet: Packet): boolean {
+    const length = packet.l3End - packet.l3Offset;
+    return length > this.routes.mtu && length <= this.routes.mtuOf(this.flight.inIf);
+  }
+
+  private refuseRoute(kind: number): OutcomeCode {
+    if (kind === RouteKind.Blackhole) return this.drop(DropReason.RouteBlackhole);
+    const prohibited = kind === RouteKind.Prohibited;
+    this.actions.noRoute(prohibited);
+    return this.drop(prohibited ? DropReason.RouteProhibited : DropReason.NoRoute);
+  }
+
+  private postrouting(packet: Packet): boolean {
+    // POSTROUTING knows no way in: `-i` cannot be used there.
+    this.context.inIf = -1;
+    return (
+      this.walk(TableId.Mangle, Hook.Postrouting) &&
+      this.translate(packet, Hook.Postrouting, Manip.Source) &&
+      this.tracking.leave(packet, this.actions)
+    );
+  }
+
+  /** raw table, then connection tracking. */
+  private track(packet: Packet, hook: HookCode, fault: TrackReasonCode): boolean {
+    this.context.ctState = CtStateBit.Untracked;
+    return this.walk(TableId.Raw, hook) && this.tracking.track(packet, this.context, fault);
+  }
+
+  /** Walks one chain. False where the packet ends there; the reason is set then. */
+  private walk(table: TableCode, hook: HookCode): boolean {
+    const { context, flight, rules } = this;
+    context.hook = hook;
+    const verdict = rules.walk(context.packet.family as Family, table, hook, context);
+    // The filter table decides what passes; any other table is worth naming where it drops.
+    if (table === TableId.Filter || verdict === Verdict.Drop) {
+      flight.rule = rules.decidedBy;
+      flight.chain = rules.decidedChain;
+    }
+    if (verdict !== Verdict.Drop) return true;
+    if (flight.reason === DropReason.None) {
+      flight.reason = rules.decidedBy === null ? DropReason.Policy : DropReason.RuleDrop;
+    }
+    return false;
+  }
+
+  /** Decides the side of a new connection that `manip` names, then rewrites the packet. */
+  private translate(packet: Packet, hook: HookCode, manip: ManipCode): boolean {
+    const { flight, tracking } = this;
+    const { row } = flight;
+    if (row < 0) return true;
+    const undecided = !tracking.isConfirmed() && !tracking.nat.isDecided(row, manip);
+    if (undecided && !this.decide(hook, manip)) return false;
+    if (tracking.nat.translate(packet, row, flight.direction, manip)) flight.rewritten = true;
+    return true;
+  }
+
+  private decide(hook: HookCode, manip: ManipCode): boolean {
+    const { flight, tracking } = this;
+    const { conntrack, nat } = tracking;
+    const { fulfilled } = conntrack;
+    if (fulfilled?.followsMasterNat) {
+      return this.orExhausted(followMaster(nat, conntrack.table, flight.row, fulfilled));
+    }
+    if (!this.rules.hasTable(this.context.packet.family as Family, TableId.Nat)) return true;
+    if (!this.walk(TableId.Nat, hook)) return false;
+    const decided = nat.isDecided(flight.row, manip);
+    if (!decided && !this.orExhausted(nat.bindNothing(flight.row, manip))) return false;
+    tracking.fillContext(this.context);
+    return true;
+  }
+
+  private orExhausted(bound: boolean): boolean {
+    if (!bound) this.flight.reason = DropReason.NatExhausted;
+    return bound;
+  }
+
+  private finishForward(): OutcomeCode {
+    this.counters.forwarded++;
+    if (this.flight.rewritten) this.counters.rewritten++;
+    return Outcome.Forward;
+  }
+
+  private drop(reason: DropReasonCode): OutcomeCode {
+    this.flight.reason = reason;
+    return this.finishDrop();
+  }
+
+  private finishDrop(): OutcomeCode {
+    this.tracking.discardUnconfirmed();
+    this.counters.dropped++;
+    this.drops[this.flight.reason]! += 1;
+    return Outcome.Drop;
+  }
+
+  private ignore(): OutcomeCode {
+    this.counters.ignored++;
+    return Outcome.Ignore;
+  }
+
+  private connectionListener() {
+    return {
+      connectionNew: (row: number) => this.listener?.connectionNew(row),
+      connectionUpdate: (row: number) => this.listener?.connectionUpdate(row),
+      connectionDestroy: (row: number) => {
+        this.listener?.connectionDestroy(row);
+        this.tracking.forgetSideTables(row);
+      },
+      expectationNew: (e: Expectation) => this.listener?.expectationNew(e),
+      expectationDestroy: (e: Expectation) => this.listener?.expectationDestroy(e),
+    };
+  }
+}

@@ -1,0 +1,136 @@
+import type { InterfaceTable } from '../base/index.ts';
+import type { LogOptions, RuleContext } from '../rules/index.ts';
+import { formatAddress, LinkType, type Packet, Proto, TcpFlag } from '../wire/index.ts';
+
+/**
+ * The line that `-j LOG` writes, field for field as the kernel does (net/netfilter/nf_log_syslog.c):
+ * `PREFIXIN=eth0 OUT=eth1 MAC=… SRC=… DST=… LEN=52 TOS=0x00 PREC=0x00 TTL=63 ID=1 DF PROTO=TCP …`.
+ */
+export function logLine(options: LogOptions, context: RuleContext, names: InterfaceTable): string {
+  const { packet } = context;
+  const parts = [
+    `${options.prefix}IN=${names.name(context.inIf)}`,
+    `OUT=${names.name(context.outIf)}`,
+  ];
+  const mac = context.outIf < 0 || context.inIf >= 0 ? macText(packet) : '';
+  if (mac !== '') parts.push(`MAC=${mac}`);
+  parts.push(...ipParts(packet, options), ...protocolParts(packet, options));
+  if (context.mark !== 0) parts.push(`MARK=0x${(context.mark >>> 0).toString(16)}`);
+  return `${parts.join(' ')} `;
+}
+
+/** The link header in hexadecimal: destination, source, type. */
+function macText(packet: Packet): string {
+  if (packet.linkType !== LinkType.Ethernet) return '';
+  const header = packet.bytes.subarray(packet.frameOffset, packet.frameOffset + 14);
+  return [...header].map((byte) => byte.toString(16).padStart(2, '0')).join(':');
+}
+
+function ipParts(packet: Packet, options: LogOptions): string[] {
+  const { family, tos } = packet;
+  const src = formatAddress(family, packet.src0, packet.src1, packet.src2, packet.src3);
+  const dst = formatAddress(family, packet.dst0, packet.dst1, packet.dst2, packet.dst3);
+  if (family === 6) {
+    const flow = packet.view.getUint32(packet.l3Offset) & 0xfffff;
+    return [
+      `SRC=${expandIpv6(src)}`,
+      `DST=${expandIpv6(dst)}`,
+      `LEN=${packet.l3Len}`,
+      `TC=${tos}`,
+      `HOPLIMIT=${packet.ttl}`,
+      `FLOWLBL=${flow}`,
+    ];
+  }
+  const parts = [
+    `SRC=${src}`,
+    `DST=${dst}`,
+    `LEN=${packet.l3Len}`,
+    `TOS=0x${hex2(tos & 0x1e)}`,
+    `PREC=0x${hex2(tos & 0xe0)}`,
+    `TTL=${packet.ttl}`,
+    `ID=${packet.ipId}`,
+  ];
+  if (packet.dontFragment) parts.push('DF');
+  if (packet.view.getUint16(packet.l3Offset + 6) & 0x2000) parts.push('MF');
+  if (packet.fragmentOffset > 0) parts.push(`FRAG:${packet.fragmentOffset >> 3}`);
+  if (options.ipOptions && packet.l3HeaderLen > 20) {
+    parts.push(`OPT (${hexBytes(packet, packet.l3Offset + 20, packet.l4Offset)})`);
+  }
+  return parts;
+}
+
+/** The kernel prints IPv6 addresses in full (%pI6). */
+function expandIpv6(text: string): string {
+  const [head = '', tail = ''] = text.split('::');
+  const left = head === '' ? [] : head.split(':');
+  const right = tail === '' ? [] : tail.split(':');
+  const zeros = new Array<string>(8 - left.length - right.length).fill('0');
+  return [...left, ...zeros, ...right].map((group) => group.padStart(4, '0')).join(':');
+}
+
+function protocolParts(packet: Packet, options: LogOptions): string[] {
+  switch (packet.protocol) {
+    case Proto.Tcp:
+      return packet.fragmentOffset > 0 ? ['PROTO=TCP'] : tcpParts(packet, options);
+    case Proto.Udp:
+      if (packet.fragmentOffset > 0) return ['PROTO=UDP'];
+      return ['PROTO=UDP', ...portParts(packet), `LEN=${packet.payloadLen + 8}`];
+    case Proto.Icmp:
+      return icmpParts(packet, 'ICMP');
+    case Proto.Icmpv6:
+      return icmpParts(packet, 'ICMPv6');
+    default:
+      return [`PROTO=${packet.protocol}`];
+  }
+}
+
+function portParts(packet: Packet): string[] {
+  return [`SPT=${packet.srcPortOrIcmpId}`, `DPT=${packet.dstPortOrIcmpTypeCode}`];
+}
+
+function tcpParts(packet: Packet, options: LogOptions): string[] {
+  const parts = ['PROTO=TCP', ...portParts(packet)];
+  if (options.tcpSequence) parts.push(`SEQ=${packet.seq >>> 0}`, `ACK=${packet.ack >>> 0}`);
+  const reserved = packet.view.getUint8(packet.l4Offset + 12) & 0x0f;
+  parts.push(`WINDOW=${packet.window}`, `RES=0x${hex2(reserved << 2)}`);
+  const flags: readonly [number, string][] = [
+    [TcpFlag.Cwr, 'CWR'],
+    [TcpFlag.Ece, 'ECE'],
+    [TcpFlag.Urg, 'URG'],
+    [TcpFlag.Ack, 'ACK'],
+    [TcpFlag.Psh, 'PSH'],
+    [TcpFlag.Rst, 'RST'],
+    [TcpFlag.Syn, 'SYN'],
+    [TcpFlag.Fin, 'FIN'],
+  ];
+  for (const [bit, name] of flags) if (packet.tcpFlags & bit) parts.push(name);
+  parts.push(`URGP=${packet.view.getUint16(packet.l4Offset + 18)}`);
+  if (options.tcpOptions && packet.tcpHeaderLen > 20) {
+    const end = packet.l4Offset + packet.tcpHeaderLen;
+    parts.push(`OPT (${hexBytes(packet, packet.l4Offset + 20, end)})`);
+  }
+  return parts;
+}
+
+function icmpParts(packet: Packet, name: string): string[] {
+  const parts = [`PROTO=${name}`];
+  if (packet.fragmentOffset > 0) return parts;
+  parts.push(`TYPE=${packet.icmpType}`, `CODE=${packet.icmpCode}`);
+  const isEcho =
+    packet.family === 4
+      ? packet.icmpType === 0 || packet.icmpType === 8
+      : packet.icmpType === 128 || packet.icmpType === 129;
+  if (isEcho) {
+    parts.push(`ID=${packet.srcPortOrIcmpId}`);
+    parts.push(`SEQ=${packet.view.getUint16(packet.l4Offset + 6)}`);
+  }
+  return parts;
+}
+
+function hex2(value: number): string {
+  return value.toString(16).toUpperCase().padStart(2, '0');
+}
+
+function hexBytes(packet: Packet, from: number, to: number): string {
+  return [...packet.bytes.subarray(from, to)].map(hex2).join('');
+}

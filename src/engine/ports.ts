@@ -1,0 +1,57 @@
+import type { Packet } from '../wire/index.ts';
+
+/** Where a packet goes by its destination address. */
+export const RouteKind = {
+  /** Out of an interface: `outIf`, `mtu` and the gateway words are set. */
+  Forward: 0,
+  /** To this host itself. */
+  Local: 1,
+  /** No route: answered with "network unreachable". */
+  Unreachable: 2,
+  /** `prohibit` route: answered with "administratively prohibited". */
+  Prohibited: 3,
+  /** `blackhole` route: dropped without an answer. */
+  Blackhole: 4,
+  /** Broadcast or multicast: none of the gateway's business, left to the host. */
+  Broadcast: 5,
+} as const;
+export type RouteKindCode = (typeof RouteKind)[keyof typeof RouteKind];
+
+/**
+ * The routing table, as the engine asks it. In the live datapath it is the kernel's own, followed
+ * as it changes; in replay and tests a fixed one. Answers are left in the fields: nothing is
+ * allocated for a packet.
+ */
+export interface Routes {
+  /** Interface id the last `lookup` leads out of; -1 unless it answered Forward. */
+  readonly outIf: number;
+  /** MTU towards it, in bytes of IP datagram. */
+  readonly mtu: number;
+  /** Next hop as address words: the gateway, or the destination itself where it is on the link. */
+  readonly hop0: number;
+  readonly hop1: number;
+  readonly hop2: number;
+  readonly hop3: number;
+  /** Looks up the packet's present destination. */
+  lookup(packet: Packet): RouteKindCode;
+  /** Looks up any address. */
+  lookupAddress(family: number, w0: number, w1: number, w2: number, w3: number): RouteKindCode;
+  /**
+   * The address this host uses on an interface (the one nearest to the last looked-up next hop),
+   * as 1 (IPv4) or 4 (IPv6) words; null where the interface has none.
+   */
+  addressOf(family: number, interfaceId: number): readonly number[] | null;
+  /** MTU of an interface in bytes of IP datagram. */
+  mtuOf(interfaceId: number): number;
+}
+
+/** What the engine sends on its own account: resets and ICMP errors. */
+export interface PacketOutput {
+  /**
+   * Sends a packet that the gateway made. It begins at `packet.l3Offset` with an IP header whose
+   * checksums are complete; routing and link header are the datapath's business. `towardsIf` is the
+   * interface the offending packet came from, where the answer normally goes. The cursor is reused
+   * after the call.
+   */
+  emit(packet: Packet, towardsIf: number): void;
+}

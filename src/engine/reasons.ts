@@ -1,0 +1,65 @@
+import { TrackReason, trackReasonNames } from '../conntrack/index.ts';
+
+/** Why a packet was dropped. Every drop has one; 0 says that nothing was dropped. */
+export const DropReason = {
+  None: 0,
+  /** A rule said DROP: `engine.decidedBy` names it. */
+  RuleDrop: 1,
+  /** A rule said REJECT. */
+  RuleReject: 2,
+  /** A chain's policy. */
+  Policy: 3,
+  /** The frame's IP header cannot be believed. */
+  Malformed: 4,
+  TtlExceeded: 5,
+  NoRoute: 6,
+  RouteProhibited: 7,
+  RouteBlackhole: 8,
+  /** Larger than the way out allows, and not to be fragmented. */
+  TooBig: 9,
+  /** MASQUERADE or REDIRECT on an interface without an address. */
+  NoAddress: 10,
+  /** No free port or tuple for the translation. */
+  NatExhausted: 11,
+  /** Another connection holds the tuple (insert_failed). */
+  TupleClash: 12,
+  TableFull: 13,
+  HelperDrop: 14,
+  HelperReset: 15,
+  DamagedOptions: 16,
+} as const;
+export type DropReasonCode = (typeof DropReason)[keyof typeof DropReason];
+
+const names: readonly string[] = [
+  '',
+  'rule-drop',
+  'rule-reject',
+  'policy',
+  'malformed',
+  'ttl-exceeded',
+  'no-route',
+  'route-prohibited',
+  'route-blackhole',
+  'too-big',
+  'no-address',
+  'nat-exhausted',
+  'tuple-clash',
+  'conntrack-table-full',
+  'ftp-blocked',
+  'ftp-reset',
+  'damaged-tcp-options',
+];
+
+export const DROP_REASONS = names.length;
+
+/** The stable name of a drop reason. */
+export function dropReasonName(code: number): string {
+  return names[code] ?? `reason-${code}`;
+}
+
+/** The stable name of what the tracker found wrong; '' where it found nothing. */
+export function trackReasonName(code: number): string {
+  return trackReasonNames[code] ?? '';
+}
+
+export { TrackReason };

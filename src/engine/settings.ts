@@ -1,0 +1,26 @@
+import { type ConntrackSettings, defaultConntrackSettings } from '../conntrack/index.ts';
+import { defaultFtpPolicy, type FtpPolicy } from '../helpers/index.ts';
+
+/** Which transport checksums are checked before a packet is tracked (nf_conntrack_checksum). */
+export const checksumPolicies = ['verify', 'ignore'] as const;
+export type ChecksumPolicy = (typeof checksumPolicies)[number];
+
+export interface EngineSettings {
+  readonly conntrack: ConntrackSettings;
+  readonly ftp: FtpPolicy;
+  /** Ports that get the FTP helper by themselves, as `modprobe ip_conntrack_ftp ports=` did. */
+  readonly ftpPorts: readonly number[];
+  readonly checksums: ChecksumPolicy;
+  /** Errors and resets sent at most, per second (net.ipv4.icmp_msgs_per_sec). */
+  readonly answersPerSecond: number;
+}
+
+export function defaultEngineSettings(): EngineSettings {
+  return {
+    conntrack: defaultConntrackSettings(),
+    ftp: defaultFtpPolicy,
+    ftpPorts: [21],
+    checksums: 'verify',
+    answersPerSecond: 1000,
+  };
+}

@@ -1,0 +1,159 @@
+import { Prng } from '../base/index.ts';
+import {
+  Conntrack,
+  CtStateBit,
+  Direction,
+  Field,
+  Status,
+  TrackReason,
+  type TrackReasonCode,
+  Tuple,
+} from '../conntrack/index.ts';
+import { FtpHelper, HelperId, HelperVerdict, helperName } from '../helpers/index.ts';
+import { Nat, SeqAdjustTable } from '../nat/index.ts';
+import type { RuleContext } from '../rules/index.ts';
+import { type Packet, Proto } from '../wire/index.ts';
+import type { Flight } from './flight.ts';
+import type { EngineParts } from './parts.ts';
+import { DropReason } from './reasons.ts';
+
+/** Answers towards both ends of a connection; implemented by the engine's actions. */
+export interface ConnectionResetter {
+  resetConnection(packet: Packet): void;
+}
+
+/** The connection side of the pipeline: tracker, translations, helper, sequence adjustment. */
+export class Tracking {
+  readonly conntrack: Conntrack;
+  readonly nat: Nat;
+  readonly seqAdjust: SeqAdjustTable;
+  readonly ftp: FtpHelper;
+
+  private readonly flight: Flight;
+  /** Ports whose new connections get the FTP helper without a rule. */
+  ftpPorts: readonly number[];
+  private readonly tuple = new Tuple();
+
+  constructor(parts: EngineParts, flight: Flight) {
+    const { clock, settings, seed } = parts;
+    const random = new Prng(seed);
+    this.flight = flight;
+    this.ftpPorts = settings.ftpPorts;
+    this.conntrack = new Conntrack(clock, settings.conntrack, seed);
+    this.nat = new Nat(this.conntrack.table, random, seed);
+    this.seqAdjust = new SeqAdjustTable(this.conntrack.table);
+    const { conntrack, seqAdjust } = this;
+    this.ftp = new FtpHelper({ conntrack, seqAdjust, clock, random }, settings.ftp);
+  }
+
+  /** Classifies the packet. False where it must be dropped because the table is full. */
+  track(packet: Packet, context: RuleContext, fault: TrackReasonCode): boolean {
+    const { conntrack, flight } = this;
+    if (fault !== TrackReason.None) conntrack.invalidate(fault);
+    else if (flight.untracked) conntrack.untrack();
+    else conntrack.track(packet);
+    flight.row = conntrack.row;
+    flight.direction = conntrack.direction;
+    flight.ctState = conntrack.state;
+    flight.trackReason = conntrack.reason;
+    this.fillContext(context);
+    if (conntrack.reason !== TrackReason.TableFull) return true;
+    flight.reason = DropReason.TableFull;
+    return false;
+  }
+
+  /** Tells the rules what the tracker and the translations so far say. */
+  fillContext(context: RuleContext): void {
+    const { row, ctState } = this.flight;
+    context.ctState = ctState;
+    if (row < 0) return;
+    const { table } = this.conntrack;
+    if (table.hasStatus(row, Status.SrcNat)) context.ctState |= CtStateBit.Snat;
+    if (table.hasStatus(row, Status.DstNat)) context.ctState |= CtStateBit.Dnat;
+    context.mark = table.get(row, Field.Mark);
+    context.masterHelper = helperName(table.get(row, Field.MasterHelper));
+  }
+
+  isConfirmed(): boolean {
+    return this.conntrack.table.hasStatus(this.flight.row, Status.Confirmed);
+  }
+
+  /** The last steps before a packet goes: helper, sequence adjustment, confirmation. */
+  leave(packet: Packet, resetter: ConnectionResetter): boolean {
+    const { row } = this.flight;
+    if (row < 0) return true;
+    const isNew = !this.isConfirmed();
+    if (isNew) this.attachHelper(packet);
+    const { table } = this.conntrack;
+    if (table.get(row, Field.Helper) === HelperId.Ftp && !this.help(packet, resetter)) return false;
+    if (table.hasStatus(row, Status.SeqAdjust) && !this.adjust(packet)) return false;
+    return !isNew || this.confirm();
+  }
+
+  /** A rule's `CT --helper`, else the helper of the port, on either side of a translation. */
+  private attachHelper(packet: Packet): void {
+    const { table } = this.conntrack;
+    const { row } = this.flight;
+    if (table.hasStatus(row, Status.Expected)) return;
+    let helper = this.flight.helperOfRule;
+    if (helper === 0 && packet.protocol === Proto.Tcp && this.isFtpPort()) helper = HelperId.Ftp;
+    if (helper === 0) return;
+    table.set(row, Field.Helper, helper);
+    table.addStatus(row, Status.Helper);
+  }
+
+  private isFtpPort(): boolean {
+    const { tuple, ftpPorts } = this;
+    const { table } = this.conntrack;
+    table.readTuple(this.flight.row, Direction.Original, tuple);
+    const asked = tuple.dstPort;
+    table.readTuple(this.flight.row, Direction.Reply, tuple);
+    return ftpPorts.includes(asked) || ftpPorts.includes(tuple.srcPort);
+  }
+
+  private help(packet: Packet, resetter: ConnectionResetter): boolean {
+    const { flight, ftp } = this;
+    const edited = ftp.edited;
+    const verdict = ftp.handle(packet, flight.row, flight.direction);
+    if (ftp.edited !== edited) flight.rewritten = true;
+    if (verdict === HelperVerdict.Accept) return true;
+    if (verdict === HelperVerdict.Reset) {
+      resetter.resetConnection(packet);
+      flight.reason = DropReason.HelperReset;
+    } else flight.reason = DropReason.HelperDrop;
+    return false;
+  }
+
+  private adjust(packet: Packet): boolean {
+    if (packet.protocol !== Proto.Tcp) return true;
+    const { row, direction } = this.flight;
+    if (this.seqAdjust.get(row)?.apply(packet, direction) !== false) return true;
+    this.flight.reason = DropReason.DamagedOptions;
+    return false;
+  }
+
+  /** Enters the new connection. False where its tuple has been taken meanwhile. */
+  confirm(): boolean {
+    const { conntrack, flight } = this;
+    conntrack.table.set(flight.row, Field.InIf, flight.inIf);
+    conntrack.table.set(flight.row, Field.OutIf, flight.outIf);
+    if (conntrack.confirm(flight.row)) return true;
+    flight.reason = DropReason.TupleClash;
+    return false;
+  }
+
+  /** Gives back the row of a connection whose first packet is dropped. */
+  discardUnconfirmed(): void {
+    const { row } = this.flight;
+    if (row < 0 || this.isConfirmed()) return;
+    this.forgetSideTables(row);
+    this.conntrack.discard(row);
+    this.flight.row = -1;
+  }
+
+  forgetSideTables(row: number): void {
+    const { table } = this.conntrack;
+    if (table.hasStatus(row, Status.SeqAdjust)) this.seqAdjust.forget(row);
+    if (table.get(row, Field.Helper) === HelperId.Ftp) this.ftp.forget(row);
+  }
+}

@@ -1,0 +1,31 @@
+import { type ConntrackTable, Status } from '../conntrack/index.ts';
+import { SeqAdjust } from './seqadj.ts';
+
+/** The sequence adjustments of the few connections that have one, by row. */
+export class SeqAdjustTable {
+  private readonly byRow = new Map<number, SeqAdjust>();
+  private readonly table: ConntrackTable;
+
+  constructor(table: ConntrackTable) {
+    this.table = table;
+  }
+
+  /** The adjustment of a connection, made at first use; its SEQ_ADJUST status is set. */
+  ensure(row: number): SeqAdjust {
+    let adjust = this.byRow.get(row);
+    if (adjust === undefined) {
+      adjust = new SeqAdjust();
+      this.byRow.set(row, adjust);
+      this.table.addStatus(row, Status.SeqAdjust);
+    }
+    return adjust;
+  }
+
+  get(row: number): SeqAdjust | undefined {
+    return this.byRow.get(row);
+  }
+
+  forget(row: number): void {
+    this.byRow.delete(row);
+  }
+}

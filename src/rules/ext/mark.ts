@@ -1,0 +1,56 @@
+import type { RuleContext } from '../context.ts';
+import { RuleFault } from '../errors.ts';
+import { defineMatch, type MatchEvaluator } from '../extension.ts';
+import { hex, parseMasked } from '../numbers.ts';
+import { shown } from '../options.ts';
+
+/** `-m mark --mark VALUE[/MASK]`. */
+
+interface MarkValues {
+  value: number;
+  mask: number;
+  negated: boolean;
+}
+
+const formatMark = ({ value, mask }: MarkValues) =>
+  mask === -1 ? hex(value) : `${hex(value)}/${hex(mask)}`;
+
+class MarkEvaluator implements MatchEvaluator {
+  private readonly value: number;
+  private readonly mask: number;
+  private readonly negated: boolean;
+
+  constructor(values: MarkValues) {
+    this.value = values.value;
+    this.mask = values.mask;
+    this.negated = values.negated;
+  }
+
+  matches(ctx: RuleContext): boolean {
+    return ((ctx.mark & this.mask) === this.value) !== this.negated;
+  }
+}
+
+export const mark = defineMatch<MarkValues>({
+  name: 'mark',
+  options: [
+    {
+      name: 'mark',
+      args: 1,
+      negatable: true,
+      required: true,
+      set: (value, [text = ''], negated) => {
+        const parsed = parseMasked(text);
+        if (parsed === null) {
+          const words = 'mark: bad integer value for option "--mark", or out of range.';
+          throw new RuleFault('bad-value', words);
+        }
+        Object.assign(value, parsed, { negated });
+      },
+      save: (value) => shown(formatMark(value), value.negated),
+    },
+  ],
+  initial: () => ({ value: 0, mask: -1, negated: false }),
+  list: (value) => `mark match ${value.negated ? '! ' : ''}${formatMark(value)}`,
+  evaluator: (value) => new MarkEvaluator(value),
+});

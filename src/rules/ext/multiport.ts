@@ -1,0 +1,131 @@
+import { Proto } from '../../wire/index.ts';
+import type { RuleContext } from '../context.ts';
+import { INVALID_ARGUMENT, RuleFault } from '../errors.ts';
+import { defineMatch, type MatchEvaluator, type ParseScope } from '../extension.ts';
+import { formatPortRange, type PortRange, parsePort } from '../numbers.ts';
+import { type OptionSpec, shown } from '../options.ts';
+import { protocolName } from '../protocols.ts';
+
+/** `-m multiport`: up to 15 ports, a range counting as two, of source, destination or either. */
+
+const Side = { Source: 0, Destination: 1, Either: 2 } as const;
+type SideCode = 0 | 1 | 2;
+
+interface MultiportValues {
+  side: SideCode;
+  ports: readonly PortRange[];
+  negated: boolean;
+  /** Protocol when the option was read: names of services depend on it. */
+  protocol: number;
+}
+
+const MAX_PORTS = 15;
+const portProtocols: readonly number[] = [Proto.Tcp, Proto.Udp, Proto.UdpLite, Proto.Sctp, 33];
+const labels = ['sports', 'dports', 'ports'] as const;
+
+function parsePorts(text: string, scope: ParseScope): PortRange[] {
+  if (scope.protocolNegated) {
+    const words = 'multiport only works with TCP, UDP, UDPLITE, SCTP and DCCP';
+    throw new RuleFault('bad-value', words);
+  }
+  if (!portProtocols.includes(scope.protocol)) {
+    const words = "multiport needs `-p tcp', `-p udp', `-p udplite', `-p sctp' or `-p dccp'";
+    throw new RuleFault('bad-value', words);
+  }
+  const proto = protocolName(scope.protocol);
+  const ranges: PortRange[] = [];
+  let used = 0;
+  for (const item of text.split(',')) {
+    const [low = '', high] = item.split(/:(.*)/s, 2);
+    used += high === undefined ? 1 : 2;
+    if (used > MAX_PORTS) throw new RuleFault('bad-value', 'too many ports specified');
+    const min = parsePort(low, proto, scope.services);
+    const max = high === undefined ? min : parsePort(high, proto, scope.services);
+    if (high !== undefined && min >= max) {
+      throw new RuleFault('bad-value', 'invalid portrange specified');
+    }
+    ranges.push({ min, max });
+  }
+  return ranges;
+}
+
+function option(name: string, aliases: string[], side: SideCode): OptionSpec<MultiportValues> {
+  const others = ['source-ports', 'destination-ports', 'ports'].filter((other) => other !== name);
+  return {
+    name,
+    aliases,
+    printed: labels[side],
+    args: 1,
+    negatable: true,
+    excludes: others,
+    set: (value, [text = ''], negated, scope) => {
+      Object.assign(value, { side, negated, protocol: scope.protocol });
+      value.ports = parsePorts(text, scope);
+    },
+    save: (value) => {
+      if (value.side !== side) return null;
+      return shown(value.ports.map(formatPortRange).join(','), value.negated);
+    },
+  };
+}
+
+class MultiportEvaluator implements MatchEvaluator {
+  private readonly side: SideCode;
+  private readonly negated: boolean;
+  private readonly bounds: Int32Array;
+
+  constructor(values: MultiportValues) {
+    this.side = values.side;
+    this.negated = values.negated;
+    this.bounds = Int32Array.from(values.ports.flatMap(({ min, max }) => [min, max]));
+  }
+
+  matches(ctx: RuleContext): boolean {
+    const { packet } = ctx;
+    if (packet.fragmentOffset !== 0) return false;
+    const hit =
+      (this.side !== Side.Destination && this.contains(packet.srcPortOrIcmpId)) ||
+      (this.side !== Side.Source && this.contains(packet.dstPortOrIcmpTypeCode));
+    return hit !== this.negated;
+  }
+
+  private contains(port: number): boolean {
+    const { bounds } = this;
+    for (let i = 0; i < bounds.length; i += 2) {
+      if (port >= bounds[i]! && port <= bounds[i + 1]!) return true;
+    }
+    return false;
+  }
+}
+
+export const multiport = defineMatch<MultiportValues>({
+  name: 'multiport',
+  options: [
+    option('source-ports', ['sports'], Side.Source),
+    option('destination-ports', ['dports'], Side.Destination),
+    option('ports', [], Side.Either),
+  ],
+  initial: () => ({ side: Side.Either, ports: [], negated: false, protocol: 0 }),
+  finish: (value) => {
+    if (value.ports.length === 0) {
+      // The word "expection" is what iptables 1.8.9 prints.
+      throw new RuleFault('missing-option', 'multiport expection an option');
+    }
+  },
+  check: (_value, rule) => {
+    const { protocol } = rule;
+    if (protocol === null || protocol.negated || !portProtocols.includes(protocol.number)) {
+      throw new RuleFault('invalid-rule', INVALID_ARGUMENT, 'multiport needs -p with ports');
+    }
+  },
+  list: ({ side, ports, negated, protocol }, view) => {
+    const proto = protocolName(protocol);
+    const name = (port: number) =>
+      (view.numeric ? null : view.services.name(port, proto)) ?? String(port);
+    const items = ports.map(({ min, max }) =>
+      min === max ? name(min) : `${name(min)}:${name(max)}`,
+    );
+    return `multiport ${labels[side]} ${negated ? ' !' : ''}${items.join(',')}`;
+  },
+  evaluator: (values) => new MultiportEvaluator(values),
+});

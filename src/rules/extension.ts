@@ -1,0 +1,211 @@
+import type { InterfaceTable } from '../base/index.ts';
+import type { HookCode, RuleContext, VerdictCode } from './context.ts';
+import { INVALID_ARGUMENT, RuleFault } from './errors.ts';
+import type { Family, Rule, TableName } from './model.ts';
+import { type OptionDraft, type OptionTable, printOptions, startOptions } from './options.ts';
+import type { ServiceTable } from './services.ts';
+
+/**
+ * What a match or a target is. One file in ext/ defines one, with `defineMatch` or `defineTarget`:
+ * its option table (which drives parsing, abbreviation, negation and the iptables-save form), its
+ * checks, its words in -L, and its evaluation. The registry lists them; nothing else knows names.
+ */
+
+/** What option readers may ask about the rule read so far. */
+export interface ParseScope {
+  readonly family: Family;
+  readonly services: ServiceTable;
+  /** Number of `-p`, 0 where none was given (yet). */
+  readonly protocol: number;
+  readonly protocolNegated: boolean;
+}
+
+/** What texts of -L depend on. */
+export interface ListView {
+  readonly numeric: boolean;
+  readonly services: ServiceTable;
+  readonly family: Family;
+}
+
+/** What evaluators may ask for when they are made. */
+export interface CompileScope {
+  readonly interfaces: InterfaceTable;
+  readonly signal: WalkSignal;
+}
+
+/** How an evaluator says that the packet is to be dropped at once (x_tables' hotdrop). */
+export interface WalkSignal {
+  hotdrop: boolean;
+}
+
+export interface MatchEvaluator {
+  matches(ctx: RuleContext): boolean;
+}
+
+export interface TargetEvaluator {
+  /** A verdict that ends the walk, or `Verdict.Continue`. */
+  apply(ctx: RuleContext): VerdictCode;
+}
+
+/** Which place of the rule set a rule stands at, for the checks of the kernel. */
+export interface CheckPlace {
+  readonly table: TableName;
+  /** Bit mask of the hooks from which the rule's chain can be reached. */
+  readonly hookMask: number;
+  /** Names of helpers that connections may be given. */
+  readonly helpers: readonly string[];
+}
+
+interface Common<V> {
+  readonly name: string;
+  /** Families it exists in; both where not given. */
+  readonly families?: readonly Family[];
+  readonly options: OptionTable<V>;
+  initial(): V;
+  /** Checks and completions when the rule's line has been read. */
+  finish?(value: V, scope: ParseScope): void;
+  /** Refusals of the kernel beyond those that the fields here express. */
+  check?(value: V, rule: Rule, place: CheckPlace): void;
+  /** Words of -L, without leading blank; '' for none. */
+  list(value: V, view: ListView): string;
+}
+
+export interface MatchSpec<V> extends Common<V> {
+  /** The protocol it needs; `-p` of that protocol also loads it by itself. */
+  readonly protocol?: number;
+  evaluator(value: V, scope: CompileScope): MatchEvaluator;
+}
+
+export interface TargetSpec<V> extends Common<V> {
+  /** Tables it is allowed in; all where not given. */
+  readonly tables?: readonly TableName[];
+  /** Name in -L where it differs. */
+  readonly listName?: string;
+  /** Hooks it is allowed at; all where not given. */
+  readonly hooks?: readonly HookCode[];
+  evaluator(value: V, scope: CompileScope): TargetEvaluator;
+}
+
+interface Instance {
+  readonly name: string;
+  /** The options as iptables-save prints them: '' or text with a leading blank. */
+  saveText(): string;
+  listText(view: ListView): string;
+  /** Throws a RuleFault where the kernel would refuse the rule. */
+  check(rule: Rule, place: CheckPlace): void;
+}
+
+/** A match of one rule with its options. */
+export interface MatchInstance extends Instance {
+  evaluator(scope: CompileScope): MatchEvaluator;
+}
+
+/** A target of one rule with its options. */
+export interface TargetInstance extends Instance {
+  readonly listName: string;
+  evaluator(scope: CompileScope): TargetEvaluator;
+}
+
+/** A match or target that is being read from a line. */
+export interface Draft<I> {
+  readonly name: string;
+  readonly options: OptionDraft;
+  finish(scope: ParseScope): I;
+}
+
+export interface Extension<I> {
+  readonly name: string;
+  readonly protocol: number;
+  readonly families: readonly Family[];
+  start(): Draft<I>;
+}
+export type MatchExtension = Extension<MatchInstance>;
+export type TargetExtension = Extension<TargetInstance>;
+
+const bothFamilies: readonly Family[] = [4, 6];
+
+export function defineMatch<V>(spec: MatchSpec<V>): MatchExtension {
+  const check = (value: V, rule: Rule, place: CheckPlace): void => {
+    const needs = spec.protocol ?? 0;
+    // x_tables' xt_check_match: the protocol must be that of the match, and not negated.
+    if (needs !== 0 && (rule.protocol?.number !== needs || rule.protocol.negated)) {
+      throw new RuleFault('invalid-rule', INVALID_ARGUMENT, `match ${spec.name} needs its -p`);
+    }
+    spec.check?.(value, rule, place);
+  };
+  return {
+    name: spec.name,
+    protocol: spec.protocol ?? 0,
+    families: spec.families ?? bothFamilies,
+    start: () => {
+      const value = spec.initial();
+      return draftOf(spec, value, () => ({
+        ...instanceOf(spec, value, check),
+        evaluator: (scope) => spec.evaluator(value, scope),
+      }));
+    },
+  };
+}
+
+export function defineTarget<V>(spec: TargetSpec<V>): TargetExtension {
+  const check = (value: V, rule: Rule, place: CheckPlace): void => {
+    checkTargetPlace(spec, place);
+    spec.check?.(value, rule, place);
+  };
+  return {
+    name: spec.name,
+    protocol: 0,
+    families: spec.families ?? bothFamilies,
+    start: () => {
+      const value = spec.initial();
+      return draftOf(spec, value, () => ({
+        ...instanceOf(spec, value, check),
+        listName: spec.listName ?? spec.name,
+        evaluator: (scope) => spec.evaluator(value, scope),
+      }));
+    },
+  };
+}
+
+function draftOf<V, I>(spec: Common<V>, value: V, make: () => I): Draft<I> {
+  const options = startOptions(spec.name, spec.options, value);
+  return {
+    name: spec.name,
+    options,
+    finish: (scope) => {
+      options.finish();
+      spec.finish?.(value, scope);
+      return make();
+    },
+  };
+}
+
+function instanceOf<V>(
+  spec: Common<V>,
+  value: V,
+  check: (value: V, rule: Rule, place: CheckPlace) => void,
+): Instance {
+  return {
+    name: spec.name,
+    saveText: () => printOptions(spec.options, value),
+    listText: (view) => spec.list(value, view),
+    check: (rule, place) => check(value, rule, place),
+  };
+}
+
+function checkTargetPlace<V>(spec: TargetSpec<V>, place: CheckPlace): void {
+  if (spec.tables !== undefined && !spec.tables.includes(place.table)) {
+    const tables = spec.tables.join(', ');
+    throw new RuleFault('invalid-place', INVALID_ARGUMENT, `${spec.name}: only in table ${tables}`);
+  }
+  const allowed = spec.hooks?.reduce((mask: number, hook) => mask | (1 << hook), 0) ?? 0x1f;
+  if ((place.hookMask & ~allowed) !== 0) {
+    const names = hookNamesOf(allowed);
+    throw new RuleFault('invalid-place', INVALID_ARGUMENT, `${spec.name}: only from ${names}`);
+  }
+}
+
+function hookNamesOf(mask: number): string {
+  const names = ['PREROUTING', 'INPUT', 'FORWARD', 'OUTPUT', 'POSTROUTING'];
+  return names.filter((_, hook) => (mask & (1 << hook)) !== 0).join(', ');
+}
