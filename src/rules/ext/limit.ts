@@ -77,7 +77,7 @@ class LimitEvaluator implements MatchEvaluator {
     const { sec, usec } = ctx.clock;
     if (bucket[1]! >= 0) {
       const grown = bucket[0]! + (sec - bucket[1]!) * 1e6 + (usec - bucket[2]!);
-      bucket[0] = grown > this.capUsec ? this.capUsec : grown;
+      bucket[0] = Math.min(grown, this.capUsec);
     }
     bucket[1] = sec;
     bucket[2] = usec;

@@ -23,30 +23,38 @@ export function applyCommand(ruleSet: RuleSet, command: Command): void {
       chainOf(table, command.chain).rules.push(...command.rules);
       return;
     case 'insert':
-      return insert(chainOf(table, command.chain), command);
+      insert(chainOf(table, command.chain), command);
+      return;
     case 'replace':
-      return replace(chainOf(table, command.chain), command);
+      replace(chainOf(table, command.chain), command);
+      return;
     case 'delete':
-      return remove(table, command);
+      remove(table, command);
+      return;
     case 'check':
       for (const rule of command.rules) findSame(table.chains.get(command.chain), rule);
       return;
     case 'new-chain':
-      return newChain(table, command.chain);
+      newChain(table, command.chain);
+      return;
     case 'delete-chain':
-      return deleteChains(table, command.chain);
+      deleteChains(table, command.chain);
+      return;
     case 'rename':
-      return rename(table, command.chain, command.argument);
+      rename(table, command.chain, command.argument);
+      return;
     case 'flush':
       for (const chain of chosen(table, command.chain)) chain.rules = [];
       return;
     case 'zero':
-      return zero(table, command);
+      zero(table, command);
+      return;
     case 'policy':
-      return setPolicy(table, command.chain, command.argument, command.counters, {
+      setPolicy(table, command.chain, command.argument, command.counters, {
         file: command.file,
         line: command.chainWord.line,
       });
+      return;
     case 'list':
     case 'list-rules':
       chosen(table, command.chain);
@@ -121,11 +129,13 @@ function newChain(table: Table, name: string): void {
   table.chains.set(name, new Chain(name, -1));
 }
 
+/** One chain, or all user chains, none of which may have a rule or be jumped to. */
 function deleteChains(table: Table, name: string): void {
-  if (name !== '') return deleteChain(table, chainOf(table, name));
-  // Chains that refer to each other go together, but only if no rule is left in any of them.
-  const users = [...table.chains.values()].filter((chain) => chain.hook < 0);
-  for (const chain of users) deleteChain(table, chain);
+  const doomed =
+    name === ''
+      ? [...table.chains.values()].filter((chain) => chain.hook < 0)
+      : [chainOf(table, name)];
+  for (const chain of doomed) deleteChain(table, chain);
 }
 
 function deleteChain(table: Table, chain: Chain): void {

@@ -203,7 +203,10 @@ class LineReader {
     const { state } = this;
     const shown = word.text.startsWith('--') ? word.text : `-${option.short}`;
     if (option.role === 'rule' || option.role === 'list') state.givenOptions.push({ option, word });
-    if (option.role === 'command') return this.applyCommand(option, word, attached, shown);
+    if (option.role === 'command') {
+      this.applyCommand(option, word, attached, shown);
+      return;
+    }
     if (option.args === 'rest') {
       if (attached === null) this.optional();
       this.takeBang();

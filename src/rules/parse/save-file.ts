@@ -73,19 +73,17 @@ class SaveReader {
 
   private readLine(text: string): void {
     if (text === '' || text.startsWith('#')) return;
-    if (this.table === null) {
-      if (text.startsWith('*')) return this.openTable(text);
-      if (/^[ \t]*$/.test(text)) return;
-      const detail = 'no *table line stands before it';
-      throw new RuleFault('line-outside-table', `line ${this.line} failed`, detail);
-    }
-    if (text === 'COMMIT') {
-      this.table = null;
-      return;
-    }
-    if (this.table === 'refused') return;
-    if (text.startsWith(':')) return this.declareChain(text, this.table);
-    this.readRule(text, this.table);
+    const { table } = this;
+    if (table === null) {
+      if (text.startsWith('*')) this.openTable(text);
+      else if (/[^ \t]/.test(text)) {
+        const detail = 'no *table line stands before it';
+        throw new RuleFault('line-outside-table', `line ${this.line} failed`, detail);
+      }
+    } else if (text === 'COMMIT') this.table = null;
+    else if (table === 'refused') return;
+    else if (text.startsWith(':')) this.declareChain(text, table);
+    else this.readRule(text, table);
   }
 
   private openTable(text: string): void {
@@ -129,7 +127,10 @@ class SaveReader {
     if (policy === undefined) {
       throw new RuleFault('bad-policy', `line ${this.line} policy invalid`, '', name);
     }
-    if (policy.text === '-') return this.declareUserChain(table, name.text);
+    if (policy.text === '-') {
+      this.declareUserChain(table, name.text);
+      return;
+    }
     try {
       const given = counters === undefined ? null : this.policyCounters(counters);
       const place = { file: this.source.file, line: this.line };
