@@ -50,9 +50,7 @@ export function trackTcp(
   if (wouldReopen && mayReopen(table, row, direction)) return Tracked.Reopen;
   if (wouldReopen || newState === TcpState.Ignore) {
     if (!answersIgnoredSyn(table, row, direction, packet)) {
-      remember(table, row, direction, index);
-      table.set(row, Field.TcpLastEnd, (packet.seq + packet.payloadLen + 1) | 0);
-      return Tracked.Ok;
+      return letPass(table, row, direction, packet);
     }
     // Both ends start afresh, and so does the state.
     table.set(row, Field.TcpFlags, 0);
@@ -72,8 +70,30 @@ export function trackTcp(
   if (newState === TcpState.FinWait && oldState !== TcpState.FinWait) {
     table.set(row, Field.TcpFlags, table.get(row, Field.TcpFlags) | (CLOSE_INIT << direction));
   }
-  table.set(row, Field.State, newState);
   table.set(row, Field.ExpiresAtSec, nowSec + timeoutFor(table, row, newState, timeouts));
+  return enter(table, row, oldState, newState);
+}
+
+/** A segment that does not fit, but that the ends may understand: nothing changes by it. */
+function letPass(
+  table: ConntrackTable,
+  row: number,
+  direction: DirectionCode,
+  packet: Packet,
+): TrackedCode {
+  remember(table, row, direction, tcpIndex(packet.tcpFlags));
+  // Read for a SYN only, which takes one sequence number itself.
+  table.set(row, Field.TcpLastEnd, (packet.seq + packet.payloadLen + 1) | 0);
+  return Tracked.Ok;
+}
+
+function enter(
+  table: ConntrackTable,
+  row: number,
+  oldState: number,
+  newState: number,
+): TrackedCode {
+  table.set(row, Field.State, newState);
   const assuredNow = becomesAssured(table, row, oldState, newState);
   if (assuredNow) table.addStatus(row, Status.Assured);
   return assuredNow || newState !== oldState ? Tracked.Changed : Tracked.Ok;

@@ -1,5 +1,5 @@
 import type { Clock, InterfaceTable } from '../base/index.ts';
-import { CtStateBit, Tuple } from '../conntrack/index.ts';
+import { CtStateBit, TrackReason, Tuple } from '../conntrack/index.ts';
 import { helperId } from '../helpers/index.ts';
 import { Manip, type ManipCode, rewriteDestination, rewriteSource } from '../nat/index.ts';
 import {
@@ -22,8 +22,6 @@ import { DropReason } from './reasons.ts';
 import { rejectAnswer } from './reject.ts';
 import type { Tracking } from './tracking.ts';
 
-/** Answers that may be sent at once before the rate counts (net.ipv4.icmp_msgs_burst). */
-const ANSWER_BURST = 50;
 const LOOPBACK = [0x7f000001];
 const LOOPBACK6 = [0, 0, 0, 1];
 
@@ -41,8 +39,8 @@ export class EngineActions implements RuleActions {
   private readonly answersPerSecond: number;
   private readonly answers = new AnswerBuilder();
   private readonly tuple = new Tuple();
-  private answersLeft = ANSWER_BURST;
-  private answersSec = 0;
+  private answersLeft: number;
+  private answersSec: number;
 
   constructor(parts: EngineParts, flight: Flight, tracking: Tracking) {
     this.flight = flight;
@@ -52,6 +50,8 @@ export class EngineActions implements RuleActions {
     this.output = parts.output;
     this.clock = parts.clock;
     this.answersPerSecond = parts.settings.answersPerSecond;
+    this.answersLeft = this.answersPerSecond;
+    this.answersSec = parts.clock.sec;
     this.context = newContext(this, parts.clock);
   }
 
@@ -82,10 +82,13 @@ export class EngineActions implements RuleActions {
 
   redirect(range: NatRange): VerdictCode {
     const { packet, hook } = this.context;
-    const here = packet.family === 4 ? LOOPBACK : LOOPBACK6;
-    const address =
-      hook === Hook.Output ? here : this.routes.addressOf(packet.family, this.flight.inIf);
-    return this.bindTo(range, address, Manip.Destination);
+    const { family, src0, src1, src2, src3 } = packet;
+    if (hook === Hook.Output) {
+      return this.bindTo(range, family === 4 ? LOOPBACK : LOOPBACK6, Manip.Destination);
+    }
+    // Of several addresses of the interface the one nearest to the sender.
+    this.routes.lookupAddress(family, src0, src1, src2, src3);
+    return this.bindTo(range, this.routes.addressOf(family, this.flight.inIf), Manip.Destination);
   }
 
   private bindTo(
@@ -110,11 +113,24 @@ export class EngineActions implements RuleActions {
     const { packet, hook } = this.context;
     this.flight.reason = DropReason.RuleReject;
     this.restore(packet);
+    if (!this.deservesAnswer(packet)) return Verdict.Drop;
     const answer = rejectAnswer(kind, packet.family);
     if (answer.reset) {
       if (this.answers.tcpReset(packet)) this.emit();
     } else this.answerError(answer.type, answer.code, 0, hook);
     return Verdict.Drop;
+  }
+
+  /**
+   * Nothing is said about damaged bytes (nf_reject_ip_tcphdr_get and nf_send_unreach check the sum
+   * first), nor to a packet for everybody on a link.
+   */
+  private deservesAnswer(packet: Packet): boolean {
+    const { trackReason } = this.flight;
+    if (trackReason === TrackReason.Malformed || trackReason === TrackReason.BadChecksum) {
+      return false;
+    }
+    return this.routes.lookup(packet) !== RouteKind.Broadcast;
   }
 
   /** The sender must be answered about the packet that it sent: takes translations back. */
@@ -167,7 +183,7 @@ export class EngineActions implements RuleActions {
     const { clock } = this;
     if (clock.sec !== this.answersSec) {
       this.answersSec = clock.sec;
-      this.answersLeft = Math.max(ANSWER_BURST, this.answersPerSecond);
+      this.answersLeft = this.answersPerSecond;
     }
     return this.answersLeft-- > 0;
   }
@@ -187,6 +203,8 @@ export class EngineActions implements RuleActions {
     packet.ack = ack;
     this.restore(packet);
     if (this.answers.tcpReset(packet)) this.emit();
+    // One that never got into the table is given back with the dropped packet.
+    if (!tracking.isConfirmed()) return;
     tracking.conntrack.destroy(flight.row);
     flight.row = -1;
   }

@@ -26,11 +26,11 @@ export class AnswerBuilder {
 
   /**
    * A TCP reset that answers `cause` (RFC 9293 section 3.5.2). False where none may be sent: to a
-   * reset, or to something that is not TCP.
+   * reset, to a group, or to something that is not TCP.
    */
   tcpReset(cause: Packet): boolean {
     if (cause.protocol !== Proto.Tcp || cause.fragmentOffset > 0) return false;
-    if (cause.tcpFlags & TcpFlag.Rst) return false;
+    if (cause.tcpFlags & TcpFlag.Rst || !isBetweenHosts(cause)) return false;
     this.beginIp(cause.family, Proto.Tcp, TCP_LEN);
     this.swapAddresses(cause);
     const { packet } = this;
@@ -182,9 +182,14 @@ function sequenceAfter(cause: Packet): number {
 }
 
 function mayAnswer(cause: Packet): boolean {
-  if (cause.fragmentOffset > 0) return false;
+  if (cause.fragmentOffset > 0 || !isBetweenHosts(cause)) return false;
   if (cause.protocol === Proto.Icmp && cause.family === 4) return isIcmpQuery(cause.icmpType);
   if (cause.protocol === Proto.Icmpv6) return cause.icmpType >= 128;
+  return true;
+}
+
+/** Neither end is a group, everybody or nobody. */
+function isBetweenHosts(cause: Packet): boolean {
   if (cause.family === 4) return isUnicastV4(cause.src0) && isUnicastV4(cause.dst0);
   return cause.src0 >>> 24 !== 0xff && cause.dst0 >>> 24 !== 0xff && !isZero(cause);
 }

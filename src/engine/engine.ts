@@ -278,7 +278,10 @@ export class Engine {
     const { conntrack, nat } = tracking;
     const { fulfilled } = conntrack;
     if (fulfilled?.followsMasterNat) {
-      return this.orExhausted(followMaster(nat, conntrack.table, flight.row, fulfilled));
+      if (!this.orExhausted(followMaster(nat, conntrack.table, flight.row, fulfilled)))
+        return false;
+      tracking.fillContext(this.context);
+      return true;
     }
     if (!this.rules.hasTable(this.context.packet.family as Family, TableId.Nat)) return true;
     if (!this.walk(TableId.Nat, hook)) return false;

@@ -12,8 +12,8 @@ export function logLine(options: LogOptions, context: RuleContext, names: Interf
     `${options.prefix}IN=${names.name(context.inIf)}`,
     `OUT=${names.name(context.outIf)}`,
   ];
-  const mac = context.outIf < 0 || context.inIf >= 0 ? macText(packet) : '';
-  if (mac !== '') parts.push(`MAC=${mac}`);
+  // The kernel names the field even where the way in has no link header.
+  if (context.inIf >= 0) parts.push(`MAC=${macText(packet)}`);
   parts.push(...ipParts(packet, options), ...protocolParts(packet, options));
   if (context.mark !== 0) parts.push(`MARK=0x${(context.mark >>> 0).toString(16)}`);
   return `${parts.join(' ')} `;
@@ -73,8 +73,9 @@ function protocolParts(packet: Packet, options: LogOptions): string[] {
     case Proto.Tcp:
       return packet.fragmentOffset > 0 ? ['PROTO=TCP'] : tcpParts(packet, options);
     case Proto.Udp:
-      if (packet.fragmentOffset > 0) return ['PROTO=UDP'];
-      return ['PROTO=UDP', ...portParts(packet), `LEN=${packet.payloadLen + 8}`];
+      return udpParts(packet, 'UDP');
+    case Proto.UdpLite:
+      return udpParts(packet, 'UDPLITE');
     case Proto.Icmp:
       return icmpParts(packet, 'ICMP');
     case Proto.Icmpv6:
@@ -84,15 +85,31 @@ function protocolParts(packet: Packet, options: LogOptions): string[] {
   }
 }
 
+/** `INCOMPLETE [n bytes]` where the header is cut short; null where `length` bytes are there. */
+function incomplete(packet: Packet, length: number): string | null {
+  const present = packet.l3End - packet.l4Offset;
+  return present >= length ? null : `INCOMPLETE [${present} bytes]`;
+}
+
+function udpParts(packet: Packet, name: string): string[] {
+  const parts = [`PROTO=${name}`];
+  if (packet.fragmentOffset > 0) return parts;
+  const cut = incomplete(packet, 8);
+  if (cut !== null) return [...parts, cut];
+  return [...parts, ...portParts(packet), `LEN=${packet.view.getUint16(packet.l4Offset + 4)}`];
+}
+
 function portParts(packet: Packet): string[] {
   return [`SPT=${packet.srcPortOrIcmpId}`, `DPT=${packet.dstPortOrIcmpTypeCode}`];
 }
 
 function tcpParts(packet: Packet, options: LogOptions): string[] {
+  const cut = incomplete(packet, 20);
+  if (cut !== null) return ['PROTO=TCP', cut];
   const parts = ['PROTO=TCP', ...portParts(packet)];
   if (options.tcpSequence) parts.push(`SEQ=${packet.seq >>> 0}`, `ACK=${packet.ack >>> 0}`);
   const reserved = packet.view.getUint8(packet.l4Offset + 12) & 0x0f;
-  parts.push(`WINDOW=${packet.window}`, `RES=0x${hex2(reserved << 2)}`);
+  parts.push(`WINDOW=${packet.window}`, `RES=0x${(reserved << 2).toString(16).padStart(2, '0')}`);
   const flags: readonly [number, string][] = [
     [TcpFlag.Cwr, 'CWR'],
     [TcpFlag.Ece, 'ECE'],
@@ -115,6 +132,8 @@ function tcpParts(packet: Packet, options: LogOptions): string[] {
 function icmpParts(packet: Packet, name: string): string[] {
   const parts = [`PROTO=${name}`];
   if (packet.fragmentOffset > 0) return parts;
+  const cut = incomplete(packet, 8);
+  if (cut !== null) return [...parts, cut];
   parts.push(`TYPE=${packet.icmpType}`, `CODE=${packet.icmpCode}`);
   const isEcho =
     packet.family === 4

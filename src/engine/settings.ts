@@ -11,7 +11,7 @@ export interface EngineSettings {
   /** Ports that get the FTP helper by themselves, as `modprobe ip_conntrack_ftp ports=` did. */
   readonly ftpPorts: readonly number[];
   readonly checksums: ChecksumPolicy;
-  /** Errors and resets sent at most, per second (net.ipv4.icmp_msgs_per_sec). */
+  /** ICMP errors sent at most, per second (net.ipv4.icmp_msgs_per_sec). Resets are not counted. */
   readonly answersPerSecond: number;
 }
 

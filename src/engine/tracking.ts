@@ -49,8 +49,9 @@ export class Tracking {
   /** Classifies the packet. False where it must be dropped because the table is full. */
   track(packet: Packet, context: RuleContext, fault: TrackReasonCode): boolean {
     const { conntrack, flight } = this;
-    if (fault !== TrackReason.None) conntrack.invalidate(fault);
-    else if (flight.untracked) conntrack.untrack();
+    // What the raw table took out of tracking is not looked at, sound or not (nf_conntrack_in).
+    if (flight.untracked) conntrack.untrack();
+    else if (fault !== TrackReason.None) conntrack.invalidate(fault);
     else conntrack.track(packet);
     flight.row = conntrack.row;
     flight.direction = conntrack.direction;

@@ -42,7 +42,7 @@ export class TupleAllocator {
       return true;
     }
     this.pickAddress(tuple, range, manip);
-    if (keep && portFits(tuple, range, manip)) {
+    if (keep && basePort(range) === 0 && portFits(tuple, range, manip)) {
       // A single fixed port is taken as it is: the clash, if there is one, shows at confirm.
       if (range.minPort !== 0 && range.minPort === range.maxPort) return true;
       if (!this.isTaken(tuple, row)) return true;
@@ -88,8 +88,21 @@ export class TupleAllocator {
       min = isIcmp ? 0 : lowestLikePort(port);
       size = isIcmp ? 65_536 : highestLikePort(port) - min + 1;
     }
-    const start = manip === Manip.Source || range.random ? this.random.below(size) : 0;
-    return this.searchPort(tuple, manip, row, min, size, start);
+    const start = this.firstOffset(tuple, range, manip, size);
+    if (this.searchPort(tuple, manip, row, min, size, start)) return true;
+    // Several ways to one server port may meet there: then the source side finds another port.
+    return manip === Manip.Destination;
+  }
+
+  /** Where in a range of `size` ports the search begins. */
+  private firstOffset(tuple: Tuple, range: NatRange, manip: ManipCode, size: number): number {
+    const base = basePort(range);
+    if (base !== 0) {
+      const port = manip === Manip.Source ? tuple.srcPort : tuple.dstPort;
+      return ((port - base) & 0xffff) % size;
+    }
+    const anywhere = manip === Manip.Source || range.random || range.randomFully;
+    return anywhere ? this.random.below(size) : 0;
   }
 
   private searchPort(
@@ -112,6 +125,11 @@ export class TupleAllocator {
       offset = this.random.below(size);
     }
   }
+}
+
+/** The port that is mapped to the first of the range; 0 where the range is not shifted. */
+function basePort(range: NatRange): number {
+  return range.basePort ?? 0;
 }
 
 /** A translated port stays in its class: 1-511, 600-1023, 1024-65535. */

@@ -94,6 +94,24 @@ describe('matching an expectation', () => {
   });
 });
 
+describe('the sweep', () => {
+  test('removes each in its second, in whatever order they were added', () => {
+    const { table } = newTable();
+    const lifetimes = [200, 100, 300, 101];
+    for (const [n, lifetime] of lifetimes.entries()) {
+      table.add(expecting(lifetime, { row: n, id: n + 1 }), NOW, lifetime);
+    }
+    for (let sec = 0; sec <= 300; sec++) {
+      table.sweep(NOW + sec);
+      const living = lifetimes.filter((lifetime) => lifetime > sec);
+      assert.deepEqual(ports(table).sort(), living.sort(), `after ${sec} s`);
+    }
+    table.add(expecting(51210), NOW + 400, LIFETIME_SEC);
+    table.sweep(NOW + 700);
+    assert.equal(table.count, 0, 'and those that come after an empty table');
+  });
+});
+
 describe('adding expectations', () => {
   test('one per master: another one evicts the oldest', () => {
     const { table, events } = newTable();

@@ -148,6 +148,16 @@ const scripts: readonly (readonly [string, string])[] = [
       5 > A                   | ESTABLISHED ESTABLISHED 432000 [UPDATE]ASSURED`,
   ],
   [
+    'opened anew, it has forgotten the close of before',
+    `${handshake}
+      5 > FA         | ESTABLISHED FIN_WAIT 120 [UPDATE]ASSURED
+      5 > S seq=100  | ESTABLISHED FIN_WAIT 120
+      5 < SA ack=101 | ESTABLISHED SYN_RECV 60 [UPDATE]ASSURED
+      5 > A          | ESTABLISHED ESTABLISHED 432000 [UPDATE]ASSURED
+      6 < R          | ESTABLISHED CLOSE 10 [UPDATE]ASSURED
+      7 > S          | ESTABLISHED CLOSE 9`,
+  ],
+  [
     'a SYN/ACK from the side that sent the ignored SYN is no answer to it',
     `${handshake}
       5 > S seq=100           | ESTABLISHED ESTABLISHED 431995

@@ -92,9 +92,14 @@ export class CaptureDatapath {
    * leaves the host as it was where one of them refuses.
    */
   attach(engine: CaptureEngine): void {
-    this.path = new PacketPath(engine, this.routes, this.sender, this.stats, (line) =>
-      this.say(line),
-    );
+    this.path = new PacketPath({
+      engine,
+      routes: this.routes,
+      sender: this.sender,
+      stats: this.stats,
+      log: (line) => this.say(line),
+      now: () => performance.now(),
+    });
     this.path.tick();
     process.on('exit', this.onExit);
     if (this.options.handleSignals !== false) {

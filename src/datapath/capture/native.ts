@@ -9,6 +9,14 @@ export interface Addons {
   readonly raw: RawSocketModule;
 }
 
+/**
+ * Every handle ever made, for good. When the collector takes a `Cap`, even a closed one or one that
+ * failed to open, its destructor calls into Node at a time when it must not (AsyncWrap::EmitDestroy
+ * within a weak callback), and the process ends with a segmentation fault. A handle is small, and
+ * few are made.
+ */
+const everMade: Cap[] = [];
+
 const MEND = 'apt-get install libpcap-dev g++ make python3 && npm ci';
 
 /**
@@ -20,7 +28,12 @@ export async function loadAddons(): Promise<Addons> {
   const raw = await load('raw-socket', async () => (await import('raw-socket')).default);
   // CommonJS: depending on the loader the class is a named export or sits in the default one.
   const CapClass = cap.Cap ?? cap.default.Cap;
-  return { newCap: () => new CapClass(), raw };
+  const newCap = (): Cap => {
+    const handle = new CapClass();
+    everMade.push(handle);
+    return handle;
+  };
+  return { newCap, raw };
 }
 
 interface CapModule {

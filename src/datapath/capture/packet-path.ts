@@ -1,5 +1,5 @@
 import type { Clock } from '../../base/index.ts';
-import { Outcome, RouteKind } from '../../engine/index.ts';
+import { Outcome, RouteKind, type Routes } from '../../engine/index.ts';
 import {
   completeL4Checksum,
   Decode,
@@ -10,13 +10,10 @@ import {
   Packet,
   Proto,
 } from '../../wire/index.ts';
-import type { KernelRoutes } from '../routes/index.ts';
 import { FrameViews } from './frame-views.ts';
 import { MssTable } from './mss-table.ts';
 import { TcpSegmenter } from './segment.ts';
-import type { Sender } from './sender.ts';
 import type { CaptureStats } from './stats.ts';
-import type { Tap } from './tap.ts';
 
 /** What the capture datapath needs of an engine. */
 export interface CaptureEngine {
@@ -25,6 +22,31 @@ export interface CaptureEngine {
   process(packet: Packet, inIf: number): number;
   observeOutput(packet: Packet, outIf: number): void;
   sweep(budget: number): void;
+}
+
+/** The ways out: `Sender`, or a recorder in tests. */
+export interface PathSender {
+  /** Whole seconds; set here. */
+  nowSec: number;
+  isOwn(packet: Packet): boolean;
+  forward(packet: Packet, outIf: number): void;
+  deliver(packet: Packet): void;
+}
+
+/** By its MAC a frame's direction is known: see `tapFilter`. */
+export interface TapAddress {
+  readonly macHigh: number;
+  readonly macLow: number;
+}
+
+export interface PacketPathParts {
+  readonly engine: CaptureEngine;
+  readonly routes: Routes;
+  readonly sender: PathSender;
+  readonly stats: CaptureStats;
+  readonly log: (line: string) => void;
+  /** Milliseconds of any steady clock. */
+  readonly now: () => number;
 }
 
 /** Rows swept each so many packets, so that expiry goes on where the event loop does not. */
@@ -51,10 +73,11 @@ export class PacketPath {
   readonly packet = new Packet();
   readonly buffer: Buffer;
   private readonly engine: CaptureEngine;
-  private readonly routes: KernelRoutes;
-  private readonly sender: Sender;
+  private readonly routes: Routes;
+  private readonly sender: PathSender;
   private readonly stats: CaptureStats;
   private readonly log: (line: string) => void;
+  private readonly now: () => number;
   private readonly segmenter = new TcpSegmenter();
   private readonly mssTable = new MssTable();
   private count = 0;
@@ -66,23 +89,18 @@ export class PacketPath {
   private faultLogged = Number.NEGATIVE_INFINITY;
   private readonly endTurn = (): void => this.turnEnded();
 
-  constructor(
-    engine: CaptureEngine,
-    routes: KernelRoutes,
-    sender: Sender,
-    stats: CaptureStats,
-    log: (line: string) => void,
-  ) {
-    this.engine = engine;
-    this.routes = routes;
-    this.sender = sender;
-    this.stats = stats;
-    this.log = log;
+  constructor(parts: PacketPathParts) {
+    this.engine = parts.engine;
+    this.routes = parts.routes;
+    this.sender = parts.sender;
+    this.stats = parts.stats;
+    this.log = parts.log;
+    this.now = parts.now;
     this.buffer = new FrameViews(this.packet).frame(this.packet.capacity);
   }
 
   /** A frame of `length` bytes lies in `buffer`. Never throws. */
-  take(tap: Tap, ifId: number, length: number, truncated: boolean): void {
+  take(tap: TapAddress, ifId: number, length: number, truncated: boolean): void {
     if (this.isShed()) return;
     try {
       if (truncated) this.stats.truncated++;
@@ -204,7 +222,7 @@ export class PacketPath {
   private isShed(): boolean {
     if (!this.inTurn) {
       this.inTurn = true;
-      this.turnBegan = performance.now();
+      this.turnBegan = this.now();
       setImmediate(this.endTurn);
       return false;
     }
@@ -214,7 +232,7 @@ export class PacketPath {
     }
     this.inTurnCount++;
     if (this.inTurnCount % CHECK_EVERY !== 0) return false;
-    this.shedding = performance.now() - this.turnBegan > SHED_AFTER_MS;
+    this.shedding = this.now() - this.turnBegan > SHED_AFTER_MS;
     return this.shedding;
   }
 
@@ -222,7 +240,7 @@ export class PacketPath {
     this.inTurn = false;
     if (!this.shedding) return;
     this.shedding = false;
-    const now = performance.now();
+    const now = this.now();
     if (now - this.shedLogged < LOG_EVERY_MS) return;
     this.shedLogged = now;
     this.log(`capture: overloaded: ${this.stats.shed} packets dropped unread so far`);
@@ -230,7 +248,7 @@ export class PacketPath {
 
   private fault(error: unknown): void {
     this.stats.faults++;
-    const now = performance.now();
+    const now = this.now();
     if (now - this.faultLogged < LOG_EVERY_MS) return;
     this.faultLogged = now;
     const what = error instanceof Error ? (error.stack ?? error.message) : String(error);

@@ -5,10 +5,12 @@ import { type BoundOption, resolveLong } from '../options.ts';
 import { parseProtocol } from '../protocols.ts';
 import { findMatch, findProtocolMatch, findTarget, isForeignTarget } from '../registry.ts';
 import type { ServiceTable } from '../services.ts';
+import { readAction } from './action.ts';
 import type { Command } from './command.ts';
 import { finishCommand, unknownTarget } from './finish.ts';
 import { type MainOption, mainOptions, shortOption } from './main-options.ts';
-import { checkChainName, parseInterface, RuleState, refuseSecond } from './rule-state.ts';
+import { parseInterface, RuleState, refuseSecond } from './rule-state.ts';
+import { placed, restOfWord, WordStream } from './word-stream.ts';
 import type { Word } from './words.ts';
 
 /** What the reader of a line must know about the rest of the rule set. */
@@ -35,23 +37,26 @@ export function readRuleLine(words: readonly Word[], scope: LineScope): Command 
 }
 
 class LineReader {
-  private readonly words: readonly Word[];
+  private readonly words: WordStream;
+  private readonly first: Word | undefined;
   private readonly scope: LineScope;
   private readonly state = new RuleState();
-  private at = 0;
   private negated = false;
   private bang: Word | null = null;
 
   constructor(words: readonly Word[], scope: LineScope) {
-    this.words = words;
+    this.words = new WordStream(words);
+    this.first = words[0];
     this.scope = scope;
   }
 
   read(): Command {
-    let word = this.words[0];
+    let word = this.first;
     try {
-      while (this.at < this.words.length) {
-        word = this.words[this.at++]!;
+      for (;;) {
+        const next = this.words.next();
+        if (next === undefined) break;
+        word = next;
         this.readWord(word);
       }
       if (this.bang !== null) {
@@ -100,7 +105,7 @@ class LineReader {
   private readLong(word: Word): void {
     const equals = word.text.indexOf('=');
     const name = word.text.slice(2, equals < 0 ? undefined : equals);
-    const attached = equals < 0 ? null : this.part(word, equals + 1);
+    const attached = equals < 0 ? null : restOfWord(word, equals + 1);
     const found = this.resolve(name) ?? (this.loadProtocolMatch() ? this.resolve(name) : null);
     if (found === null) {
       this.refuseForeignTarget();
@@ -153,39 +158,18 @@ class LineReader {
         this.apply(option, word, null);
         if (option.args !== 0) return;
       } else {
-        this.apply(option, word, this.part(word, i + 1));
+        this.apply(option, word, restOfWord(word, i + 1));
         return;
       }
     }
   }
 
-  private part(word: Word, from: number): Word {
-    return { text: word.text.slice(from), line: word.line, column: word.column + from };
-  }
-
-  private required(shownName: string, attached: Word | null): Word {
-    if (attached !== null) return attached;
-    const next = this.words[this.at++];
-    if (next === undefined) {
-      throw new RuleFault('missing-argument', `option "${shownName}" requires an argument`);
-    }
-    return next;
-  }
-
-  /** The next word where it can be an argument: neither an option nor `!`. */
-  private optional(): Word | null {
-    const next = this.words[this.at];
-    if (next === undefined || next.text.startsWith('-') || next.text.startsWith('!')) return null;
-    this.at++;
-    return next;
-  }
-
   private applyBound(bound: BoundOption, name: string, attached: Word | null): void {
     if (bound.args === 0 && attached !== null) throw unexpectedArgument(name);
-    const first = bound.args === 0 ? null : this.required(`--${name}`, attached);
+    const first = bound.args === 0 ? null : this.words.required(`--${name}`, attached);
     const args = first === null ? [] : [first.text];
     if (bound.args === 2) {
-      const second = this.optional();
+      const second = this.words.optional();
       if (second === null) {
         throw new RuleFault('missing-argument', `--${bound.names[0]} requires two args.`);
       }
@@ -204,15 +188,20 @@ class LineReader {
     const shown = word.text.startsWith('--') ? word.text : `-${option.short}`;
     if (option.role === 'rule' || option.role === 'list') state.givenOptions.push({ option, word });
     if (option.role === 'command') {
-      this.applyCommand(option, word, attached, shown);
+      if (this.takeBang()) throw new RuleFault('bad-argument', "unexpected '!' flag");
+      const takesChain = option.args === 1;
+      const chain = takesChain
+        ? this.words.required(shown, attached)
+        : (attached ?? this.words.optional());
+      readAction(state, this.words, option, word, chain);
       return;
     }
     if (option.args === 'rest') {
-      if (attached === null) this.optional();
+      if (attached === null) this.words.optional();
       this.takeBang();
       return;
     }
-    const argument = option.args === 1 ? this.required(shown, attached) : null;
+    const argument = option.args === 1 ? this.words.required(shown, attached) : null;
     try {
       this.applyOption(option, word, argument);
     } catch (fault) {
@@ -282,7 +271,7 @@ class LineReader {
   }
 
   private readCounters(packets: string): void {
-    const bytes = this.optional();
+    const bytes = this.words.optional();
     if (bytes === null) {
       throw new RuleFault('missing-argument', '-c requires packet and byte counter');
     }
@@ -303,66 +292,8 @@ class LineReader {
     }
     this.state.matches.push(match.start());
   }
-
-  private applyCommand(option: MainOption, word: Word, attached: Word | null, shown: string): void {
-    const { state } = this;
-    if (this.takeBang()) throw new RuleFault('bad-argument', "unexpected '!' flag");
-    if (state.command !== null) {
-      const words = `Cannot use -${option.short} with -${state.command.short}`;
-      throw new RuleFault('option-conflict', words);
-    }
-    state.command = option;
-    state.commandWord = word;
-    state.chain =
-      option.args === 1 ? this.required(shown, attached) : (attached ?? this.optional());
-    if (state.chain !== null) {
-      word = state.chain;
-      try {
-        checkChainName(word.text);
-      } catch (fault) {
-        throw placed(fault, word);
-      }
-    }
-    this.readCommandArguments(option);
-  }
-
-  private readCommandArguments(option: MainOption): void {
-    const { state } = this;
-    const { key, short } = option;
-    if (key === 'policy' || key === 'rename') {
-      const next = this.optional();
-      if (next === null) {
-        const needs = key === 'policy' ? 'a chain and a policy' : OLD_AND_NEW;
-        throw new RuleFault('missing-argument', `-${short} requires ${needs}`);
-      }
-      state.argument = next.text;
-      return;
-    }
-    const numbered = ['insert', 'delete', 'replace', 'list', 'list-rules', 'zero'].includes(key);
-    const next = numbered && state.chain !== null ? this.optional() : null;
-    if (next !== null) {
-      if (!/^\d{1,9}$/.test(next.text) || Number(next.text) === 0) {
-        const position = { line: next.line, column: next.column };
-        const words = `Invalid rule number \`${next.text}'`;
-        throw new RuleFault('bad-value', words, '', position);
-      }
-      state.number = Number(next.text);
-    } else if (key === 'replace') {
-      throw new RuleFault('missing-argument', '-R requires a rule number');
-    }
-  }
 }
-
-const OLD_AND_NEW = 'old-chain-name and new-chain-name';
 
 function unexpectedArgument(name: string): RuleFault {
   return new RuleFault('unknown-option', `unknown option "--${name}"`, 'it takes no argument');
-}
-
-/** Gives a fault that has no position the one of a word. */
-function placed(fault: unknown, word: Word | undefined): unknown {
-  if (fault instanceof RuleFault && fault.position === null && word !== undefined) {
-    fault.position = { line: word.line, column: word.column };
-  }
-  return fault;
 }
