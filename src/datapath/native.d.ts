@@ -35,6 +35,7 @@ declare module 'raw-socket' {
     pauseSend(): this;
     close(): this;
     on(event: 'error' | 'close', listener: (error?: Error) => void): this;
+    on(event: 'message', listener: (packet: Buffer, source: string) => void): this;
   }
 
   export interface RawSocketModule {

@@ -248,8 +248,11 @@ export class Engine {
   /** Walks one chain. False where the packet ends there; the reason is set then. */
   private walk(table: TableCode, hook: HookCode): boolean {
     const { context, flight, rules } = this;
+    const family = context.packet.family as Family;
+    // Most rule sets have no raw, mangle or security table: that must cost next to nothing.
+    if (!rules.hasTable(family, table)) return true;
     context.hook = hook;
-    const verdict = rules.walk(context.packet.family as Family, table, hook, context);
+    const verdict = rules.walk(family, table, hook, context);
     // The filter table decides what passes; any other table is worth naming where it drops.
     if (table === TableId.Filter || verdict === Verdict.Drop) {
       flight.rule = rules.decidedBy;

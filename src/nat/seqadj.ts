@@ -39,14 +39,16 @@ class StreamShift {
   private changes: Change[] = [];
   private base = 0;
 
-  /** Records a replacement. One that is known already (a retransmission) changes nothing. */
+  /**
+   * Records a replacement. One that is known already (a retransmission) changes nothing. One of the
+   * same length shifts nothing, but it can only be sent again as a whole: `toSender` must know it.
+   */
   record(start: number, oldLen: number, newLen: number): void {
-    if (oldLen === newLen) return;
     const last = this.changes.at(-1);
     if (last !== undefined && seqDiff(start, last.start) <= 0) return;
     const offsetBefore = last === undefined ? this.base : last.offsetAfter;
     const offsetAfter = offsetBefore + newLen - oldLen;
-    this.changes.push({ start, oldLen, newLen, offsetBefore, offsetAfter });
+    this.changes.push({ start: start | 0, oldLen, newLen, offsetBefore, offsetAfter });
     if (this.changes.length > CHANGES_KEPT) this.forgetOldest();
   }
 

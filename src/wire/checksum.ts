@@ -12,22 +12,22 @@ export function foldSum(sum: number): number {
  * At most 64 KiB are summed, so the result stays an exact integer below 2^32 and needs no boxing.
  */
 export function sumBytes(view: DataView, start: number, end: number): number {
-  let sum = 0;
+  let high = 0;
+  let low = 0;
   let at = start;
   const bulkEnd = end - 15;
-  // Eight words a turn: the unrolled loop is what makes the DataView read cheap here.
+  // Four 32-bit reads a turn, halves summed apart: half the reads of 16-bit words, and no result
+  // that outgrows a small integer on the way.
   while (at < bulkEnd) {
-    sum +=
-      view.getUint16(at) +
-      view.getUint16(at + 2) +
-      view.getUint16(at + 4) +
-      view.getUint16(at + 6) +
-      view.getUint16(at + 8) +
-      view.getUint16(at + 10) +
-      view.getUint16(at + 12) +
-      view.getUint16(at + 14);
+    const a = view.getInt32(at);
+    const b = view.getInt32(at + 4);
+    const c = view.getInt32(at + 8);
+    const d = view.getInt32(at + 12);
+    high += (a >>> 16) + (b >>> 16) + (c >>> 16) + (d >>> 16);
+    low += (a & 0xffff) + (b & 0xffff) + (c & 0xffff) + (d & 0xffff);
     at += 16;
   }
+  let sum = high + low;
   while (at + 1 < end) {
     sum += view.getUint16(at);
     at += 2;

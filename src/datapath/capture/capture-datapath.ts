@@ -152,6 +152,7 @@ export class CaptureDatapath {
     const isUp = link?.flags.includes('UP') === true;
     if (managed.tap !== null && (!isUp || wentDown || managed.key !== keyOf(link))) {
       this.closeTap(managed);
+      this.stats.reopened++;
       this.say(`capture: ${managed.host.name} went down or changed: tap closed`);
     }
     if (link === undefined || !isUp) return;

@@ -54,8 +54,8 @@ const SWEEP_EVERY = 64;
 const SWEEP_ROWS = 32;
 /** How long one drain of the rings may last before packets are dropped to bring it to an end. */
 const SHED_AFTER_MS = 100;
-/** The clock is asked for that every so many packets. */
-const CHECK_EVERY = 32;
+/** Clocks are read at the beginning of a turn and every so many packets: reading one allocates. */
+const CHECK_EVERY = 256;
 /** Same complaint at most this often. */
 const LOG_EVERY_MS = 10_000;
 
@@ -101,7 +101,7 @@ export class PacketPath {
 
   /** A frame of `length` bytes lies in `buffer`. Never throws. */
   take(tap: TapAddress, ifId: number, length: number, truncated: boolean): void {
-    if (this.isShed()) return;
+    if (!this.mayTake()) return;
     try {
       if (truncated) this.stats.truncated++;
       this.packet.begin(length, LinkType.Ethernet);
@@ -128,7 +128,6 @@ export class PacketPath {
     this.stats.received++;
     this.count++;
     if (this.count % SWEEP_EVERY === 0) this.engine.sweep(SWEEP_ROWS);
-    this.tick();
     const decoded = this.decode();
     // A tagged frame belongs to the VLAN interface above, not to this one.
     if (packet.vlanId >= 0) return;
@@ -147,7 +146,6 @@ export class PacketPath {
     const decoded = this.decode();
     if (packet.vlanId >= 0 || decoded !== Decode.Ok || this.sender.isOwn(packet)) return;
     this.stats.observed++;
-    this.tick();
     this.engine.observeOutput(packet, ifId);
   }
 
@@ -219,21 +217,25 @@ export class PacketPath {
     else this.sender.deliver(packet);
   }
 
-  private isShed(): boolean {
-    if (!this.inTurn) {
-      this.inTurn = true;
-      this.turnBegan = this.now();
-      setImmediate(this.endTurn);
-      return false;
-    }
+  /** Keeps the clocks, and says whether this packet is still within what one turn may take. */
+  private mayTake(): boolean {
     if (this.shedding) {
       this.stats.shed++;
+      return false;
+    }
+    if (!this.inTurn) {
+      this.inTurn = true;
+      this.inTurnCount = 0;
+      this.turnBegan = this.now();
+      setImmediate(this.endTurn);
+      this.tick();
       return true;
     }
     this.inTurnCount++;
-    if (this.inTurnCount % CHECK_EVERY !== 0) return false;
+    if (this.inTurnCount % CHECK_EVERY !== 0) return true;
+    this.tick();
     this.shedding = this.now() - this.turnBegan > SHED_AFTER_MS;
-    return this.shedding;
+    return true;
   }
 
   private turnEnded(): void {

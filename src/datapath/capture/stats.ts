@@ -24,7 +24,7 @@ export interface CaptureStats {
   sendFailures: number;
   /** Exceptions caught in the packet callback. */
   faults: number;
-  /** Times a capture handle was closed and opened again. */
+  /** Times a capture handle was closed because its interface went down or changed. */
   reopened: number;
 }
 

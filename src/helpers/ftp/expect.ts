@@ -60,16 +60,20 @@ export class ExpectationMaker {
     );
   }
 
-  /** Expects the announced connection. Under NAT a taken port is replaced by a free one. */
+  /**
+   * Expects the announced connection. A taken port is replaced by a free one where `mayReplacePort`:
+   * under NAT, as long as the line can still be rewritten.
+   */
   add(
     row: number,
     direction: DirectionCode,
     announcement: FtpAnnouncement,
     translated: boolean,
+    mayReplacePort: boolean,
   ): ExpectResultCode {
     this.look(row, direction, announcement.port);
     let result = this.tryPort(row, direction, announcement, translated);
-    if (!translated) return result;
+    if (!mayReplacePort) return result;
     for (let i = 0; i < PORT_ATTEMPTS && result === ExpectResult.Busy; i++) {
       this.port = LOWEST_REPLACEMENT_PORT + this.random.below(65_536 - LOWEST_REPLACEMENT_PORT);
       result = this.tryPort(row, direction, announcement, translated);

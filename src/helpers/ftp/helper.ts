@@ -4,7 +4,6 @@ import {
   Direction,
   type DirectionCode,
   ExpectResult,
-  type ExpectResultCode,
   Field,
   Status,
   TcpState,
@@ -13,9 +12,11 @@ import {
 import type { SeqAdjustTable } from '../../nat/index.ts';
 import { type Packet, Proto, TcpFlag } from '../../wire/index.ts';
 import { type Helper, HelperId, HelperVerdict, type HelperVerdictCode } from '../helper.ts';
-import { EditLog, type EditLogs, EditOutcome, logOf } from './edits.ts';
+import { Dialogue } from './dialogue.ts';
+import { EditOutcome, logOf } from './edits.ts';
 import { ExpectationMaker } from './expect.ts';
 import {
+  AnnouncementKind,
   FtpAnnouncement,
   FtpParse,
   type FtpParseCode,
@@ -24,17 +25,12 @@ import {
   parseCommand,
   parseReply,
 } from './grammar.ts';
-import { type LineSink, LineTracker, SegmentOrder } from './lines.ts';
-import { neutralised } from './neutralise.ts';
-import { type FtpListener, type FtpPolicy, RefusalReason } from './policy.ts';
+import { LineInHand } from './line-in-hand.ts';
+import { endOfLine, type LineSink, SegmentOrder } from './lines.ts';
+import { endpointHasPassed, neutralised } from './neutralise.ts';
+import { type BounceAction, type FtpListener, type FtpPolicy, RefusalReason } from './policy.ts';
 import { quoteLine } from './quote.ts';
 import { MAX_ANNOUNCEMENT_BYTES, writeAnnouncement } from './write.ts';
-
-/** What is remembered of one control connection. */
-interface Dialogue {
-  readonly lines: readonly [LineTracker, LineTracker];
-  readonly edits: EditLogs;
-}
 
 export interface FtpCounters {
   announced: number;
@@ -73,11 +69,13 @@ export class FtpHelper implements Helper, LineSink {
   private readonly text = new Uint8Array(MAX_ANNOUNCEMENT_BYTES);
   private readonly own = new Tuple();
 
-  // The packet in hand, for the line callbacks.
+  // The packet and the line in hand, for the line callbacks.
   private row = -1;
   private direction: DirectionCode = Direction.Original;
   private packet: Packet | null = null;
+  private dialogue: Dialogue | null = null;
   private verdict: HelperVerdictCode = HelperVerdict.Accept;
+  private readonly hand = new LineInHand();
 
   constructor(parts: FtpParts, policy: FtpPolicy) {
     this.conntrack = parts.conntrack;
@@ -93,14 +91,14 @@ export class FtpHelper implements Helper, LineSink {
       return HelperVerdict.Accept;
     }
     if (packet.payloadLen === 0) return HelperVerdict.Accept;
-    const dialogue = this.dialogue(row);
     this.row = row;
     this.direction = direction;
     this.packet = packet;
+    this.dialogue = this.dialogueOf(row);
     this.verdict = HelperVerdict.Accept;
-    this.read(packet, direction === Direction.Original ? dialogue.lines[0] : dialogue.lines[1]);
+    this.read(packet, this.dialogue);
     if (this.verdict !== HelperVerdict.Accept) return this.verdict;
-    const outcome = logOf(dialogue.edits, direction).apply(packet);
+    const outcome = logOf(this.dialogue.edits, direction).apply(packet);
     if (outcome === EditOutcome.Changed) this.edited++;
     return outcome === EditOutcome.MustNotPass ? HelperVerdict.Drop : HelperVerdict.Accept;
   }
@@ -115,65 +113,85 @@ export class FtpHelper implements Helper, LineSink {
     if (state !== TcpState.SynSent && state !== TcpState.SynRecv && state !== TcpState.SynSent2) {
       return;
     }
-    const { lines } = this.dialogue(row);
-    (direction === Direction.Original ? lines[0] : lines[1]).startAt(packet.seq + 1);
+    this.dialogueOf(row).fronts[direction].startAt((packet.seq + 1) | 0);
   }
 
-  private dialogue(row: number): Dialogue {
+  private dialogueOf(row: number): Dialogue {
     let dialogue = this.dialogues.get(row);
     if (dialogue === undefined) {
-      dialogue = {
-        lines: [new LineTracker(), new LineTracker()],
-        edits: [new EditLog(), new EditLog()],
-      };
+      dialogue = new Dialogue();
       this.dialogues.set(row, dialogue);
     }
     return dialogue;
   }
 
-  private read(packet: Packet, lines: LineTracker): void {
+  private read(packet: Packet, dialogue: Dialogue): void {
     const { bytes, payloadOffset: start, seq } = packet;
     const end = start + packet.payloadLen;
-    const order = lines.classify(seq, packet.payloadLen);
-    const astray = order === SegmentOrder.Unknown || order === SegmentOrder.Gap;
-    if (this.direction === Direction.Original && (astray || !lines.lineStartKnown)) {
-      this.suspect(bytes, start, end, seq);
+    const order = dialogue.fronts[this.direction].take(bytes, start, end, seq, this);
+    if (order === SegmentOrder.InOrder) return;
+    if (order !== SegmentOrder.Retransmission) {
+      this.suspect(bytes, start, endOfLine(bytes, start, end), seq, true);
+      return;
     }
-    lines.feed(bytes, start, end, seq, this);
+    // The receiver may not have seen the first copy, and the two need not be the same.
+    if (this.direction !== Direction.Original) return;
+    for (let at = start; at < end; ) {
+      const lineEnd = endOfLine(bytes, at, end);
+      this.suspect(bytes, at, lineEnd, seq + (at - start), false);
+      at = lineEnd;
+    }
   }
 
-  /** A segment whose place in its line is unknown: it can open nothing, but it can be a bounce. */
-  private suspect(bytes: Uint8Array, start: number, end: number, seq: number): void {
-    let lineEnd = start;
-    while (lineEnd < end && bytes[lineEnd++] !== 0x0a);
-    if (parseCommand(bytes, start, lineEnd, this.announcement) !== FtpParse.Ok) return;
-    if (!this.namesItsSender()) this.refuseBounce(bytes, start, lineEnd, seq, 0);
+  /** What may not be a line at all: it can open nothing, but it can be a bounce. */
+  private suspect(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    seq: number,
+    isNew: boolean,
+  ): void {
+    this.hand.set(bytes, start, end, seq, 0);
+    if (this.parseInHand() !== FtpParse.Ok) return;
+    const isBounce = this.direction === Direction.Original && !this.namesItsSender();
+    if (isBounce) this.refuseBounce();
+    else if (isNew) this.refuse(RefusalReason.LineStartUnknown, 'pass');
   }
 
   line(bytes: Uint8Array, start: number, end: number, lineSeq: number, carried: number): void {
-    const { announcement } = this;
-    const parsed: FtpParseCode =
-      this.direction === Direction.Original
-        ? parseCommand(bytes, start, end, announcement)
-        : parseReply(bytes, start, end, announcement);
+    this.hand.set(bytes, start, end, lineSeq, carried);
+    const parsed = this.parseInHand();
     if (parsed === FtpParse.NotForUs) return;
-    if (parsed !== FtpParse.Ok) {
-      this.refuse(ftpParseName(parsed), bytes, start, end);
-    } else if (this.namesItsSender()) {
-      this.announce(bytes, start, end, lineSeq, carried);
-    } else if (this.direction === Direction.Original) {
-      this.refuseBounce(bytes, start, end, lineSeq, carried);
-    } else {
-      this.refuse(RefusalReason.AddressMismatch, bytes, start, end);
-    }
+    if (parsed !== FtpParse.Ok) this.refuse(ftpParseName(parsed), 'pass');
+    else if (this.namesItsSender()) this.announce();
+    else if (this.direction === Direction.Original) this.refuseBounce();
+    else this.refuse(RefusalReason.AddressMismatch, 'pass');
   }
 
   unfinished(): void {
     // The rest of the line decides; nothing is held back for it.
   }
 
-  overLong(): void {
-    this.counters.refused++;
+  /** No honest announcement is this long. What such a command names cannot be told: it is struck. */
+  overLong(
+    lineSeq: number,
+    head: Uint8Array,
+    headStart: number,
+    headEnd: number,
+    carried: number,
+  ): void {
+    this.hand.set(head, headStart, headEnd, lineSeq, carried);
+    this.parseInHand();
+    if (this.announcement.kind === AnnouncementKind.None) return;
+    const isPassed = this.direction !== Direction.Original || this.policy.bounce === 'pass';
+    this.refuse(RefusalReason.LineTooLong, isPassed ? 'pass' : 'reject');
+  }
+
+  private parseInHand(): FtpParseCode {
+    const { bytes, start, end } = this.hand;
+    return this.direction === Direction.Original
+      ? parseCommand(bytes, start, end, this.announcement)
+      : parseReply(bytes, start, end, this.announcement);
   }
 
   /** RFC 2577: the address must be the one the announcing end itself uses. A 229 names none. */
@@ -190,59 +208,68 @@ export class FtpHelper implements Helper, LineSink {
     );
   }
 
-  private announce(
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    lineSeq: number,
-    carried: number,
-  ): void {
-    const { announcement, expect } = this;
-    const translated = this.conntrack.table.hasStatus(this.row, Status.SrcNat | Status.DstNat);
-    const numbersAt = announcement.numbersStart - start;
-    if (
-      translated &&
-      numbersAt < carried &&
-      expect.mustRewrite(this.row, this.direction, announcement)
-    ) {
-      this.refuseSplit(bytes, start, end, lineSeq, carried);
+  private announce(): void {
+    const { announcement, expect, hand, row, direction } = this;
+    const { table } = this.conntrack;
+    const announced = this.dialogue!.announced[direction];
+    if (announced.has(hand.seq)) return;
+    // nf_conntrack_ftp.c looks at established connections only.
+    if (!table.hasStatus(row, Status.SeenReply)) {
+      this.refuse(RefusalReason.Unanswered, 'pass');
       return;
     }
-    const result = expect.add(this.row, this.direction, announcement, translated);
+    const translated = table.hasStatus(row, Status.SrcNat | Status.DstNat);
+    const mayRewrite = announcement.numbersStart - hand.start >= hand.carried;
+    if (translated && !mayRewrite && expect.mustRewrite(row, direction, announcement)) {
+      this.refuse(RefusalReason.SplitLine, this.strikeOrPass());
+      return;
+    }
+    const mayReplacePort = translated && mayRewrite;
+    const result = expect.add(row, direction, announcement, translated, mayReplacePort);
     if (result !== ExpectResult.Ok) {
-      this.refuseUnexpected(result, translated, bytes, start, end, lineSeq, carried);
+      const busy = mayReplacePort ? RefusalReason.NoFreePort : RefusalReason.AlreadyExpected;
+      const full = RefusalReason.ExpectationTableFull;
+      this.refuse(result === ExpectResult.Busy ? busy : full, this.strikeOrPass());
       return;
     }
+    announced.add(hand.seq);
     this.counters.announced++;
-    if (translated) this.rewrite((lineSeq + numbersAt) | 0);
+    if (mayReplacePort) this.rewrite();
   }
 
   /** Puts the address and port under which the other side must connect into the line. */
-  private rewrite(numbersSeq: number): void {
-    const { announcement, expect, text } = this;
+  private rewrite(): void {
+    const { announcement, expect, text, hand } = this;
     if (!expect.differs(announcement)) return;
     const { w0, w1, w2, w3 } = expect;
     const { kind, delimiter, family } = announcement;
+    const numbersSeq = (hand.seq + (announcement.numbersStart - hand.start)) | 0;
     const oldLen = announcement.numbersEnd - announcement.numbersStart;
     const newLen = writeAnnouncement(kind, family, w0, w1, w2, w3, expect.port, delimiter, text, 0);
-    logOf(this.dialogue(this.row).edits, this.direction).replace(
-      numbersSeq,
-      oldLen,
-      text.slice(0, newLen),
-    );
+    const { edits } = this.dialogue!;
+    logOf(edits, this.direction).replace(numbersSeq, oldLen, text.slice(0, newLen));
     this.seqAdjust.ensure(this.row).record(this.direction, numbersSeq, oldLen, newLen);
     this.counters.rewritten++;
   }
 
-  private refuse(
-    reason: string,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    action: FtpPolicy['bounce'] = 'pass',
-  ): void {
+  private refuseBounce(): void {
+    const { bounces } = this.dialogue!;
+    if (bounces.has(this.hand.seq)) return;
+    bounces.add(this.hand.seq);
+    this.refuse(RefusalReason.AddressMismatch, this.policy.bounce);
+  }
+
+  /** A command that cannot work is better refused by the server; a reply is the client's business. */
+  private strikeOrPass(): BounceAction {
+    return this.direction === Direction.Original ? 'reject' : 'pass';
+  }
+
+  /** Reports and counts the line in hand, after doing about it what is `wanted`. */
+  private refuse(reason: string, wanted: BounceAction): void {
+    const action = this.strike(wanted, reason);
     this.counters.refused++;
     if (action !== 'pass') this.counters.rejected++;
+    const { bytes, start, end } = this.hand;
     this.listener?.announcementRefused({
       row: this.row,
       kind: kindName(this.announcement.kind),
@@ -252,69 +279,33 @@ export class FtpHelper implements Helper, LineSink {
     });
   }
 
-  private refuseBounce(
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    lineSeq: number,
-    carried: number,
-  ): void {
-    const { bounce } = this.policy;
-    this.refuse(RefusalReason.AddressMismatch, bytes, start, end, bounce);
-    this.strike(bounce, bytes, start, end, lineSeq, carried);
-  }
-
-  /** The numbers to be replaced have gone on already: the server must not see the rest as PORT. */
-  private refuseSplit(
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    lineSeq: number,
-    carried: number,
-  ): void {
-    const action = this.direction === Direction.Original ? 'reject' : 'pass';
-    this.refuse(RefusalReason.SplitLine, bytes, start, end, action);
-    this.strike(action, bytes, start, end, lineSeq, carried);
-  }
-
-  private refuseUnexpected(
-    result: ExpectResultCode,
-    translated: boolean,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    lineSeq: number,
-    carried: number,
-  ): void {
-    const busy = translated ? RefusalReason.NoFreePort : RefusalReason.AlreadyExpected;
-    const reason = result === ExpectResult.Busy ? busy : RefusalReason.ExpectationTableFull;
-    const action = this.direction === Direction.Original ? 'reject' : 'pass';
-    this.refuse(reason, bytes, start, end, action);
-    this.strike(action, bytes, start, end, lineSeq, carried);
-  }
-
-  /** Carries a refusal out on the bytes of the line that have not gone on yet. */
-  private strike(
-    action: FtpPolicy['bounce'],
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    lineSeq: number,
-    carried: number,
-  ): void {
-    if (action === 'pass') return;
-    const edits = logOf(this.dialogue(this.row).edits, this.direction);
-    if (action === 'drop') {
-      const { seq, payloadLen } = this.packet!;
-      edits.block(seq, payloadLen);
+  /** Acts on the bytes of the line that have not gone on yet. Returns what was done in the end. */
+  private strike(wanted: BounceAction, reason: string): BounceAction {
+    const { bytes, start, end, seq, carried } = this.hand;
+    const edits = logOf(this.dialogue!.edits, this.direction);
+    if (wanted === 'drop') {
+      edits.block(this.packet!.seq, this.packet!.payloadLen);
       this.verdict = HelperVerdict.Drop;
-      return;
-    }
-    const harmless = action === 'reject' ? neutralised(bytes, start, end, carried) : null;
-    if (harmless === null) {
+    } else if (wanted === 'reset') {
       this.verdict = HelperVerdict.Reset;
-      return;
+    } else if (wanted === 'reject') {
+      const mayBounce = namesThirdParty(reason);
+      const harmless = neutralised(bytes, start, end, carried);
+      const isTooLate =
+        harmless === null ||
+        (mayBounce && endpointHasPassed(this.announcement.kind, bytes, start, carried));
+      if (!isTooLate) {
+        edits.replace((seq + harmless.offset) | 0, harmless.bytes.length, harmless.bytes);
+      } else if (mayBounce) {
+        this.verdict = HelperVerdict.Reset;
+        return 'reset';
+      } else return 'pass';
     }
-    edits.replace((lineSeq + harmless.offset) | 0, harmless.bytes.length, harmless.bytes);
+    return wanted;
   }
+}
+
+/** True where the command names, or for all that is known may name, a third party. */
+function namesThirdParty(reason: string): boolean {
+  return reason === RefusalReason.AddressMismatch || reason === RefusalReason.LineTooLong;
 }

@@ -47,8 +47,17 @@ export interface LineSink {
     lineSeq: number,
     carried: number,
   ): void;
-  /** This line has grown beyond `MAX_LINE_BYTES` and is passed over until its LF; once per line. */
-  overLong(lineSeq: number): void;
+  /**
+   * This line has grown beyond `MAX_LINE_BYTES` and is passed over until its LF; once per line.
+   * [headStart, headEnd) of `head` is its beginning, of which `carried` bytes came earlier.
+   */
+  overLong(
+    lineSeq: number,
+    head: Uint8Array,
+    headStart: number,
+    headEnd: number,
+    carried: number,
+  ): void;
 }
 
 const LF = 0x0a;
@@ -137,7 +146,10 @@ export class LineTracker {
     const complete = bytes[lineEnd - 1] === LF;
     const carried = this.keptBytes;
     const length = carried + (lineEnd - from);
-    if (!this.passingOver && length > MAX_LINE_BYTES) this.passOver(sink);
+    if (!this.passingOver && length > MAX_LINE_BYTES) {
+      const head = this.keep(bytes, from, from + MAX_LINE_BYTES - carried);
+      this.passOver(sink, head, 0, MAX_LINE_BYTES, carried);
+    }
     if (!this.passingOver) {
       const kept = this.keep(bytes, from, lineEnd);
       if (complete) sink.line(kept, 0, length, this.lineSeq, carried);
@@ -155,7 +167,7 @@ export class LineTracker {
       const complete = bytes[lineEnd - 1] === LF;
       this.beginLineAt(this.seqAt(at, end));
       if (lineEnd - at > MAX_LINE_BYTES) {
-        this.passOver(sink);
+        this.passOver(sink, bytes, at, lineEnd, 0);
       } else if (complete) {
         sink.line(bytes, at, lineEnd, this.lineSeq, 0);
       } else {
@@ -178,10 +190,16 @@ export class LineTracker {
     this.passingOver = false;
   }
 
-  private passOver(sink: LineSink): void {
+  private passOver(
+    sink: LineSink,
+    head: Uint8Array,
+    headStart: number,
+    headEnd: number,
+    carried: number,
+  ): void {
     this.keptBytes = 0;
     this.passingOver = true;
-    sink.overLong(this.lineSeq);
+    sink.overLong(this.lineSeq, head, headStart, headEnd, carried);
   }
 
   private keep(bytes: Uint8Array, from: number, to: number): Uint8Array {
@@ -194,7 +212,7 @@ export class LineTracker {
 }
 
 /** The offset after the next LF, or `end` if there is none. */
-function endOfLine(bytes: Uint8Array, from: number, end: number): number {
+export function endOfLine(bytes: Uint8Array, from: number, end: number): number {
   let pos = from;
   while (pos < end) {
     if (bytes[pos++] === LF) return pos;

@@ -21,6 +21,10 @@ export const RefusalReason = {
   NoFreePort: 'no-free-port',
   SplitLine: 'split-line',
   LineTooLong: 'line-too-long',
+  /** Picked up in mid-stream, or behind lost segments: this may be the middle of a line. */
+  LineStartUnknown: 'line-start-unknown',
+  /** Only one direction of the control connection has been seen. */
+  Unanswered: 'unanswered',
 } as const;
 
 /** One refused announcement, for events, logs and counters. */

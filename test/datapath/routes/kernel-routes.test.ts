@@ -1,0 +1,179 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { InterfaceTable } from '../../../src/base/index.ts';
+import { type IpRunner, KernelRoutes } from '../../../src/datapath/routes/index.ts';
+import { changeOf, downLinkOf, neighbourOf } from '../../../src/datapath/routes/monitor.ts';
+import { RouteKind } from '../../../src/engine/index.ts';
+import { formatIpv4, formatIpv6, parseIpv4, parseIpv6 } from '../../../src/wire/index.ts';
+
+// As iproute2 6.1 prints it, shortened to the members that are read.
+const answers: Record<string, string> = {
+  '-j -d addr show': `[
+    {"ifindex":1,"ifname":"lo","flags":["LOOPBACK","UP"],"mtu":65536,"link_type":"loopback",
+     "addr_info":[{"family":"inet","local":"127.0.0.1","prefixlen":8,"scope":"host"}]},
+    {"ifindex":2,"ifname":"lan0","flags":["BROADCAST","UP"],"mtu":1450,"link_type":"ether",
+     "address":"5e:db:0d:a6:9e:59","linkinfo":{"info_kind":"veth"},"addr_info":[
+      {"family":"inet","local":"10.1.0.1","prefixlen":24,"scope":"global"},
+      {"family":"inet6","local":"fe80::1","prefixlen":64,"scope":"link"}]},
+    {"ifindex":3,"ifname":"wan0","flags":["BROADCAST","UP"],"mtu":1500,"link_type":"ether",
+     "address":"f2:bd:cf:72:46:08","addr_info":[
+      {"family":"inet","local":"203.0.113.77","prefixlen":24,"scope":"global","secondary":true},
+      {"family":"inet","local":"203.0.113.1","prefixlen":24,"scope":"global"},
+      {"family":"inet","local":"10.5.0.1","address":"10.5.0.2","prefixlen":32,"scope":"global"},
+      {"family":"inet6","local":"2001:db8::99","prefixlen":64,"scope":"global","deprecated":true},
+      {"family":"inet6","local":"2001:db8::1","prefixlen":64,"scope":"global"}]},
+    {}]`,
+  '-4 -j route show table all': `[
+    {"dst":"default","gateway":"203.0.113.3","dev":"wan0","table":"100","metric":40,"flags":[]},
+    {"dst":"default","gateway":"203.0.113.2","dev":"wan0","metric":50,"flags":[],
+     "metrics":[{"mtu":1400}]},
+    {"dst":"10.1.0.0/24","dev":"lan0","protocol":"kernel","scope":"link","flags":[]},
+    {"type":"throw","dst":"10.7.0.0/16","flags":[]},
+    {"dst":"10.8.0.0/16","via":{"family":"inet6","host":"fd02::2"},"dev":"wan0","flags":[]},
+    {"dst":"10.9.0.0/16","flags":[],"nexthops":[
+      {"gateway":"10.1.0.9","dev":"lan0","weight":1,"flags":["dead","linkdown"]},
+      {"gateway":"203.0.113.9","dev":"wan0","weight":2,"flags":[]}]},
+    {"type":"unreachable","dst":"192.0.2.0/24","flags":[]},
+    {"type":"prohibit","dst":"198.18.0.0/15","flags":[]},
+    {"type":"blackhole","dst":"198.51.100.0/24","flags":[]},
+    {"type":"local","dst":"10.1.0.1","dev":"lan0","table":"local","flags":[]},
+    {"type":"broadcast","dst":"10.1.0.255","dev":"lan0","table":"local","flags":[]},
+    {"type":"local","dst":"127.0.0.0/8","dev":"lo","table":"local","flags":[]}]`,
+  '-6 -j route show table all': `[
+    {"dst":"fd01::/64","dev":"lan0","metric":256,"flags":[],"pref":"medium"},
+    {"type":"unreachable","dst":"fd09::/16","dev":"lo","metric":1024,"flags":[]},
+    {"dst":"default","gateway":"fe80::2","dev":"wan0","metric":1024,"metrics":[{"mtu":1300}],
+     "flags":[]},
+    {"type":"local","dst":"2001:db8::1","dev":"wan0","table":"local","metric":0,"flags":[]},
+    {"type":"anycast","dst":"2001:db8::","dev":"wan0","table":"local","metric":0,"flags":[]},
+    {"type":"multicast","dst":"ff00::/8","dev":"wan0","table":"local","metric":256,"flags":[]}]`,
+  '-j neigh show':
+    '[{"dst":"10.1.0.2","dev":"lan0","lladdr":"02:00:00:00:00:02","state":["STALE"]}]',
+  '-4 -j rule show':
+    '[{"priority":0,"src":"all","table":"local"},{"priority":32766,"table":"main"}]',
+  '-6 -j rule show': '[{"priority":9,"src":"fd00::","srclen":8,"table":"100"}]',
+};
+
+async function open(more: { runIp?: IpRunner } = {}) {
+  const interfaces = new InterfaceTable();
+  const log: string[] = [];
+  const runIp: IpRunner = async (argv) => answers[argv.join(' ')] ?? assert.fail(argv.join(' '));
+  const routes = await KernelRoutes.open({
+    interfaces,
+    log: (line) => log.push(line),
+    runIp,
+    ...more,
+  });
+  routes.close();
+  return { routes, interfaces, log };
+}
+
+function ask(routes: KernelRoutes, text: string): number {
+  if (!text.includes(':')) return routes.lookupAddress(4, parseIpv4(text)!, 0, 0, 0);
+  return routes.lookupAddress(6, ...parseIpv6(text)!);
+}
+
+describe('KernelRoutes', () => {
+  test('reads what ip -j prints', async () => {
+    const { routes, interfaces } = await open();
+    const expected: [string, number][] = [
+      ['10.1.0.1', RouteKind.Local],
+      ['127.8.8.8', RouteKind.Local],
+      ['10.1.0.255', RouteKind.Broadcast],
+      ['10.1.0.2', RouteKind.Forward],
+      ['192.0.2.1', RouteKind.Unreachable],
+      ['198.18.0.1', RouteKind.Prohibited],
+      ['198.51.100.1', RouteKind.Blackhole],
+      ['2001:db8::1', RouteKind.Local],
+      ['2001:db8::', RouteKind.Local],
+      ['fd09::1', RouteKind.Unreachable],
+      ['ff02::1', RouteKind.Broadcast],
+    ];
+    for (const [address, kind] of expected) assert.equal(ask(routes, address), kind, address);
+    assert.equal(ask(routes, '8.8.8.8'), RouteKind.Forward);
+    assert.equal(interfaces.name(routes.outIf), 'wan0');
+    assert.equal(formatIpv4(routes.hop0), '203.0.113.2', 'table 100 is not followed');
+    assert.equal(routes.mtu, 1400);
+    assert.equal(routes.mtuOf(interfaces.id('lan0')), 1450);
+    assert.equal(ask(routes, '2a00::1'), RouteKind.Forward);
+    const hop = formatIpv6(routes.hop0, routes.hop1, routes.hop2, routes.hop3);
+    assert.deepEqual([hop, routes.mtu], ['fe80::2', 1300]);
+  });
+
+  test('several next hops: the first that is up; a throw route is no route', async () => {
+    const { routes, interfaces } = await open();
+    ask(routes, '10.9.1.1');
+    assert.equal(formatIpv4(routes.hop0), '203.0.113.9');
+    ask(routes, '10.7.1.1');
+    assert.equal(formatIpv4(routes.hop0), '203.0.113.2');
+    // An IPv4 route over an IPv6 next hop: the kernel will find the neighbour.
+    ask(routes, '10.8.1.1');
+    assert.equal(interfaces.name(routes.outIf), 'wan0');
+    assert.equal(formatIpv4(routes.hop0), '10.8.1.1');
+  });
+
+  test('addressOf prefers primary addresses, and knows no link-local or deprecated ones', async () => {
+    const { routes, interfaces } = await open();
+    const wan = interfaces.id('wan0');
+    ask(routes, '8.8.8.8');
+    assert.deepEqual(routes.addressOf(4, wan), [parseIpv4('203.0.113.1')]);
+    assert.deepEqual(routes.addressOf(6, wan), parseIpv6('2001:db8::1'));
+    assert.equal(routes.addressOf(6, interfaces.id('lan0')), null);
+  });
+
+  test('says that policy routing rules are not followed', async () => {
+    const { log } = await open();
+    assert.equal(log.length, 1);
+    assert.match(log[0]!, /^routes: 1 policy routing rule\(s\) \(ip -6 rule\) are not followed/);
+  });
+
+  test('takes neighbours from the dump', async () => {
+    const { routes, interfaces } = await open();
+    const lan = interfaces.id('lan0');
+    const word = parseIpv4('10.1.0.2')!;
+    routes.neighbours.find(lan, word, 0, 0, 0, 1);
+    assert.equal(routes.neighbours.find(lan, word, 0, 0, 0, 1), true);
+    assert.equal(routes.neighbours.macLow, 2);
+  });
+
+  test('rejects where ip prints something else', async () => {
+    await assert.rejects(open({ runIp: async () => 'Command line is not complete' }), SyntaxError);
+  });
+});
+
+describe('lines of ip monitor', () => {
+  test('what they are about', () => {
+    assert.equal(changeOf('[ROUTE]10.44.0.0/16 via 203.0.113.2 dev wan0 '), 'route');
+    assert.equal(changeOf('[ROUTE]Deleted 10.44.0.0/16 via 203.0.113.2 dev wan0 '), 'route');
+    assert.equal(changeOf('[ADDR]2: lan0    inet 10.3.3.3/32 scope global lan0'), 'address');
+    assert.equal(changeOf('[NEIGH]10.1.0.9 dev lan0  FAILED'), 'neighbour');
+    assert.equal(changeOf('    link/ether 5e:db:0d:a6:9e:59'), undefined);
+  });
+
+  test('an interface that is down', () => {
+    const flags = (names: string) => `[LINK]2: lan0@if2: <${names}> mtu 1500 qdisc noqueue state`;
+    assert.equal(downLinkOf(flags('BROADCAST,MULTICAST')), 'lan0');
+    assert.equal(downLinkOf(flags('BROADCAST,MULTICAST,UP,LOWER_UP')), undefined);
+    assert.equal(downLinkOf('[LINK]Deleted 2: lan0: <BROADCAST> mtu 1500'), 'lan0');
+    assert.equal(downLinkOf('[NEIGH]10.1.0.9 dev lan0  FAILED'), undefined);
+  });
+
+  test('neighbours', () => {
+    const mac = '02:00:00:00:00:09';
+    assert.deepEqual(neighbourOf(`[NEIGH]10.1.0.9 dev lan0 lladdr ${mac} PERMANENT `), {
+      dst: '10.1.0.9',
+      dev: 'lan0',
+      lladdr: mac,
+      state: ['PERMANENT'],
+    });
+    assert.deepEqual(neighbourOf(`[NEIGH]fe80::1 dev lan0 lladdr ${mac} router STALE`)?.state, [
+      'router',
+      'STALE',
+    ]);
+    assert.deepEqual(neighbourOf('[NEIGH]10.1.0.9 dev lan0  FAILED')?.state, ['FAILED']);
+    assert.deepEqual(
+      neighbourOf(`[NEIGH]Deleted 10.1.0.9 dev lan0 lladdr ${mac} STALE`)?.state,
+      [],
+    );
+  });
+});

@@ -1,0 +1,329 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import {
+  DROP_REASONS,
+  DropReason,
+  defaultEngineSettings,
+  dropReasonName,
+  Outcome,
+  RouteKind,
+} from '../../src/engine/index.ts';
+import { Proto } from '../../src/wire/index.ts';
+import { be16, join } from '../support/bytes.ts';
+import { addressWords, makeGateway } from '../support/gateway.ts';
+import {
+  buildIcmp,
+  buildIcmpv6,
+  buildIp,
+  buildTcp,
+  buildUdp,
+  loadPacket,
+} from '../support/packets.ts';
+import { seen } from '../support/seen.ts';
+
+const out = { src: '192.168.1.10', dst: '198.51.100.9', sport: 5000, dport: 53 };
+const out6 = { src: 'fd00:1::10', dst: '2001:db8:9::9', sport: 5000, dport: 53 };
+
+/** A frame with some of its bytes changed. */
+function patched(frame: Uint8Array, at: number, ...bytes: number[]): Uint8Array {
+  const copy = frame.slice();
+  copy.set(bytes, at);
+  return copy;
+}
+
+describe('frames that cannot be believed are dropped under their own names', () => {
+  const udp = buildUdp({ ...out, payload: 'payload' });
+  const udp6 = buildUdp({ ...out6, payload: 'payload' });
+  const manyHeaders = Array.from({ length: 9 }, () => ({
+    protocol: Proto.DestOptions,
+    bytes: Uint8Array.of(0, 0, 1, 4, 0, 0, 0, 0),
+  }));
+  for (const [name, frame] of [
+    ['truncated-link-header', udp.slice(0, 13)],
+    ['truncated-ip-header', udp.slice(0, 30)],
+    ['bad-ip-version', patched(udp, 14, 0x55)],
+    ['bad-ip-header-length', patched(udp, 14, 0x44)],
+    ['bad-ip-total-length', udp.slice(0, -1)],
+    ['bad-ip-checksum', buildUdp({ ...out, badIpChecksum: true })],
+    ['truncated-extension-header', patched(udp6, 20, Proto.DestOptions, 64).slice(0, -8)],
+    ['too-many-extension-headers', buildUdp({ ...out6, extensions: manyHeaders })],
+  ] as const) {
+    test(name, () => {
+      const gateway = makeGateway();
+      const whole = name === 'truncated-extension-header' ? shortened(udp6) : frame;
+      const left = gateway.inject('lan', whole);
+      assert.equal(left.outcome, Outcome.Drop);
+      assert.equal(left.reason, `malformed-${name}`);
+      assert.equal(gateway.engine.drops[DropReason.Malformed], 1);
+      assert.equal(gateway.connections, 0);
+    });
+  }
+
+  /** Destination options that claim more than the datagram holds. */
+  function shortened(frame: Uint8Array): Uint8Array {
+    return patched(patched(frame, 20, Proto.DestOptions), 54, 17, 200);
+  }
+});
+
+describe('transport headers that cannot be believed are INVALID: the rules decide', () => {
+  const rules = `*filter
+-A FORWARD -m state --state INVALID -j LOG
+-A FORWARD -m state --state INVALID -j DROP
+COMMIT
+`;
+  for (const [name, frame, logged] of [
+    [
+      'a TCP header cut short',
+      buildIp(out, Proto.Tcp, new Uint8Array(12)),
+      'PROTO=TCP INCOMPLETE [12 bytes] ',
+    ],
+    [
+      'a TCP header that ends behind the packet',
+      buildIp(out, Proto.Tcp, join(new Uint8Array(12), Uint8Array.of(0xf0), new Uint8Array(7))),
+      'PROTO=TCP SPT=0 DPT=0 ',
+    ],
+    [
+      'a UDP header cut short',
+      buildIp(out, Proto.Udp, new Uint8Array(7)),
+      'PROTO=UDP INCOMPLETE [7 bytes] ',
+    ],
+    [
+      'a UDP length beyond the packet',
+      buildIp(out, Proto.Udp, join(new Uint8Array(4), be16(9), be16(0))),
+      'PROTO=UDP SPT=0 DPT=0 LEN=9 ',
+    ],
+    [
+      'an ICMP header cut short',
+      buildIp(out, Proto.Icmp, new Uint8Array(4)),
+      'PROTO=ICMP INCOMPLETE [4 bytes] ',
+    ],
+  ] as const) {
+    test(name, () => {
+      const gateway = makeGateway({ rules });
+      const left = gateway.inject('lan', frame);
+      assert.equal(left.reason, 'rule-drop');
+      assert.equal(gateway.count('filter', 'FORWARD', 2), 1);
+      assert.ok(gateway.eventTexts('logged')[0]?.includes(logged), gateway.events[0]?.text);
+      assert.equal(gateway.connections, 0);
+    });
+  }
+
+  test('TCP flags that no segment has', () => {
+    const gateway = makeGateway({ rules });
+    assert.equal(gateway.inject('lan', buildTcp({ ...out, flags: 'SF' })).reason, 'rule-drop');
+    assert.equal(gateway.inject('lan', buildTcp({ ...out, flags: 0 })).reason, 'rule-drop');
+  });
+});
+
+describe('checksums', () => {
+  test('a partial checksum, left to a network card, is completed', () => {
+    for (const ends of [out, out6]) {
+      const frame = buildTcp({ ...ends, flags: 'S', payload: 'x' });
+      const packet = loadPacket(frame);
+      const at = packet.l4Offset - packet.frameOffset + 16;
+      // What a sender leaves there: the sum of the pseudo header, not inverted.
+      const segment = frame.slice(at - 16);
+      const length = segment.length;
+      const words = [...frame.slice(ends === out ? 26 : 22, ends === out ? 34 : 54)];
+      let sum = Proto.Tcp + length;
+      for (let i = 0; i < words.length; i += 2) sum += words[i]! * 256 + words[i + 1]!;
+      while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
+      const partial = patched(frame, at, sum >> 8, sum & 255);
+      for (const checksums of ['verify', 'ignore'] as const) {
+        const left = makeGateway({ settings: { checksums } }).inject('lan', partial);
+        assert.equal(left.outcome, Outcome.Forward);
+        assert.equal(left.seen?.text, 'x');
+      }
+    }
+  });
+
+  test('policy ignore: a bad checksum is tracked, and stays bad', () => {
+    const gateway = makeGateway({ settings: { checksums: 'ignore' } });
+    const passed = gateway.datapath.inject('lan', buildUdp({ ...out, badChecksum: true }));
+    assert.equal(passed.outcome, Outcome.Forward);
+    assert.equal(gateway.connections, 1);
+    assert.throws(() => seen(passed.frame), /transport checksum/);
+  });
+});
+
+describe('routing', () => {
+  const unreachable = (kind: 2 | 3 | 4, family: 4 | 6) => {
+    const gateway = makeGateway();
+    const prefix = addressWords(family === 4 ? '198.51.100.0' : '2001:db8:9::');
+    const prefixLength = family === 4 ? 24 : 48;
+    gateway.datapath.routes.addRoute({ family, prefix, prefixLength, kind });
+    const left = gateway.inject('lan', buildUdp(family === 4 ? out : out6));
+    assert.equal(gateway.connections, 0);
+    const [answer] = left.answers;
+    return { reason: left.reason, answer: answer?.seen, towards: answer?.interfaceName };
+  };
+
+  for (const [kind, reason, v4, v6] of [
+    [RouteKind.Unreachable, 'no-route', [3, 0], [1, 0]],
+    [RouteKind.Prohibited, 'route-prohibited', [3, 13], [1, 1]],
+  ] as const) {
+    test(`${reason} is answered, IPv4 and IPv6`, () => {
+      for (const [family, typeAndCode, source] of [
+        [4, v4, '192.168.1.1'],
+        [6, v6, 'fd00:1::1'],
+      ] as const) {
+        const got = unreachable(kind, family);
+        assert.equal(got.reason, reason);
+        assert.deepEqual([got.answer?.icmpType, got.answer?.icmpCode], typeAndCode);
+        assert.equal(got.answer?.src, source);
+        assert.equal(got.towards, 'lan');
+      }
+    });
+  }
+
+  test('a blackhole is silent', () => {
+    const { reason, answer } = unreachable(RouteKind.Blackhole, 4);
+    assert.equal(reason, 'route-blackhole');
+    assert.equal(answer, undefined);
+  });
+
+  test('no default route', () => {
+    const gateway = makeGateway({ defaultOut: '' });
+    const left = gateway.inject('lan', buildUdp(out));
+    assert.equal(left.reason, 'no-route');
+    assert.deepEqual([left.answers[0]?.seen.icmpType, left.answers[0]?.seen.icmpCode], [3, 0]);
+  });
+});
+
+describe('hops and sizes', () => {
+  test('the last hop is answered with time exceeded, and quotes the datagram as it came', () => {
+    for (const ttl of [1, 0]) {
+      const frame = buildUdp({ ...out, ttl, payload: 'traceroute' });
+      const left = makeGateway().inject('lan', frame);
+      assert.equal(left.reason, 'ttl-exceeded');
+      const { seen: answer } = left.answers[0]!;
+      assert.deepEqual([answer.icmpType, answer.icmpCode], [11, 0]);
+      assert.deepEqual([answer.src, answer.dst], ['192.168.1.1', '192.168.1.10']);
+      assert.deepEqual(answer.payload, frame.slice(14));
+    }
+    const six = makeGateway().inject('lan', buildUdp({ ...out6, ttl: 1 }));
+    assert.deepEqual([six.answers[0]?.seen.icmpType, six.answers[0]?.seen.icmpCode], [3, 0]);
+  });
+
+  test('two hops are enough, and one is for the gateway itself', () => {
+    assert.equal(makeGateway().inject('lan', buildUdp({ ...out, ttl: 2 })).seen?.ttl, 1);
+    const own = makeGateway().inject('lan', buildUdp({ ...out, dst: '192.168.1.1', ttl: 1 }));
+    assert.equal(own.outcome, Outcome.Deliver);
+  });
+
+  test('too big for the way out: answered with its MTU, IPv4 and IPv6', () => {
+    for (const [ends, typeAndCode] of [
+      [out, [3, 4]],
+      [out6, [2, 0]],
+    ] as const) {
+      const gateway = makeGateway();
+      gateway.datapath.routes.setMtu(gateway.datapath.interfaces.id('wan'), 1280);
+      const left = gateway.inject('lan', buildUdp({ ...ends, payload: 'x'.repeat(1300) }));
+      assert.equal(left.reason, 'too-big');
+      const { seen: answer } = left.answers[0]!;
+      assert.deepEqual([answer.icmpType, answer.icmpCode], typeAndCode);
+      const second = answer.datagram.slice(answer.l3HeaderLen + 4, answer.l3HeaderLen + 8);
+      assert.deepEqual([...second], [0, 0, 5, 0]);
+      const fits = gateway.inject('lan', buildUdp({ ...ends, payload: 'x'.repeat(1200) }));
+      assert.equal(fits.outcome, Outcome.Forward);
+    }
+  });
+
+  test('larger than its own way in allows: a super-frame, for the datapath to cut', () => {
+    const gateway = makeGateway();
+    const left = gateway.inject('lan', buildTcp({ ...out, payload: 'x'.repeat(9000) }));
+    assert.equal(left.outcome, Outcome.Forward);
+  });
+
+  test('answers speak of the datagram before translation', () => {
+    const gateway = makeGateway({
+      rules:
+        '*nat\n-A PREROUTING -i wan -p tcp -j DNAT --to-destination 192.168.1.20:2121\nCOMMIT\n',
+    });
+    const frame = buildTcp({
+      src: '198.51.100.9',
+      dst: '203.0.113.1',
+      sport: 9,
+      dport: 21,
+      flags: 'S',
+      ttl: 1,
+    });
+    const left = gateway.inject('wan', frame);
+    assert.deepEqual(left.answers[0]?.seen.payload, frame.slice(14));
+    assert.equal(gateway.connections, 0);
+  });
+});
+
+test('a full table drops new connections and serves the known ones', () => {
+  const defaults = defaultEngineSettings();
+  const conntrack = { ...defaults.conntrack, maximum: 2 };
+  const gateway = makeGateway({ settings: { conntrack } });
+  const ports = [1, 2, 3, 1].map((i) =>
+    gateway.inject('lan', buildUdp({ ...out, sport: 5000 + i })),
+  );
+  assert.equal(gateway.connections, 2);
+  // Whether an older unanswered connection makes room is the tracker's decision (early_drop).
+  if (ports[2]?.outcome === Outcome.Drop) {
+    assert.equal(ports[2].reason, 'conntrack-table-full');
+    assert.equal(ports[3]?.outcome, Outcome.Forward);
+  }
+});
+
+test('an exhausted range drops the third connection and leaves nothing of it', () => {
+  const rules = `*nat
+-A POSTROUTING -o wan -p udp -j SNAT --to-source 203.0.113.1:6000-6001
+COMMIT
+`;
+  const gateway = makeGateway({ rules });
+  for (const i of [10, 11]) {
+    const left = gateway.inject('lan', buildUdp({ ...out, src: `192.168.1.${i}` }));
+    assert.ok(left.seen?.sport === 6000 || left.seen?.sport === 6001);
+  }
+  const third = gateway.inject('lan', buildUdp({ ...out, src: '192.168.1.12' }));
+  assert.equal(third.reason, 'nat-exhausted');
+  assert.equal(gateway.connections, 2);
+  assert.equal(gateway.eventTexts('new').length, 2);
+  assert.equal(gateway.engine.drops[DropReason.NatExhausted], 1);
+  gateway.now(31);
+  assert.equal(gateway.connections, 0);
+  assert.equal(
+    gateway.inject('lan', buildUdp({ ...out, src: '192.168.1.12' })).outcome,
+    Outcome.Forward,
+  );
+});
+
+test('every drop is counted once, under its reason', () => {
+  const gateway = makeGateway({ rules: '*filter\n-A FORWARD -p udp -j DROP\nCOMMIT\n' });
+  gateway.inject('lan', buildUdp(out));
+  gateway.inject('lan', buildUdp({ ...out, ttl: 1 }));
+  gateway.inject('lan', buildUdp({ ...out, badIpChecksum: true }));
+  const { drops, counters } = gateway.engine;
+  assert.equal(drops.length, DROP_REASONS);
+  assert.equal(drops[DropReason.RuleDrop], 1);
+  assert.equal(drops[DropReason.TtlExceeded], 1);
+  assert.equal(drops[DropReason.Malformed], 1);
+  assert.equal(
+    drops.reduce((sum, n) => sum + n),
+    counters.dropped,
+  );
+  assert.equal(counters.packets, 3);
+});
+
+test('every reason has a name of its own', () => {
+  const names = Object.values(DropReason).map(dropReasonName);
+  assert.equal(new Set(names).size, DROP_REASONS);
+  assert.ok(names.every((name) => !name.startsWith('reason-')));
+});
+
+test('what is not IP, and neighbour discovery, is left to the host', () => {
+  const gateway = makeGateway({ rules6: '*filter\n:INPUT DROP [0:0]\nCOMMIT\n' });
+  const arp = join(new Uint8Array(12), be16(0x0806), new Uint8Array(28));
+  assert.equal(gateway.inject('lan', arp).outcome, Outcome.Ignore);
+  const solicitation = { ...out6, dst: 'ff02::1:ff00:1', type: 135, payload: 'x'.repeat(16) };
+  assert.equal(gateway.inject('lan', buildIcmpv6(solicitation)).outcome, Outcome.Ignore);
+  assert.equal(gateway.engine.counters.ignored, 2);
+  assert.equal(
+    gateway.inject('lan', buildIcmp({ ...out, dst: '192.168.1.1' })).outcome,
+    Outcome.Deliver,
+  );
+});
