@@ -7,6 +7,10 @@ export function runCheck(
   stdout: (text: string) => void,
   stderr: (text: string) => void,
 ): number {
+  if (files.length === 0) {
+    stderr('pinhole check: no file to check\n');
+    return Exit.Usage;
+  }
   const { ruleSet, messages, errorCount } = loadRules(files);
   for (const message of messages) stderr(`${message}\n`);
   if (ruleSet === null) {

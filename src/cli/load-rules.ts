@@ -26,8 +26,11 @@ export function loadRules(paths: readonly string[], takeCounters = false): Loade
   };
 }
 
+/** Read through its descriptor: where it is a socket, /dev/stdin cannot be opened. */
+const STDIN_NAMES: readonly string[] = ['-', '/dev/stdin'];
+
 function readRuleFile(path: string): string {
-  const bytes = readFileSync(path === '-' ? 0 : path);
+  const bytes = readFileSync(STDIN_NAMES.includes(path) ? 0 : path);
   if (bytes.length > MAX_RULE_FILE_BYTES) throw new Error('larger than 64 MiB: not a rule file');
   return bytes.toString('utf8');
 }

@@ -7,6 +7,7 @@ import { conntrackCommand } from './commands/conntrack-command.ts';
 import { iptablesCommands } from './commands/iptables-commands.ts';
 import { replayCommand } from './commands/replay-command.ts';
 import { runCommand } from './commands/run-command.ts';
+import { statusCommand } from './commands/status-command.ts';
 import { CommandError, Exit } from './exit-code.ts';
 import { passThrough } from './pass-through.ts';
 import { version } from './version.ts';
@@ -28,6 +29,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     .command(runCommand(finish))
     .command(replayCommand(finish))
     .command(checkCommand(finish))
+    .command(statusCommand(finish))
     .command('conntrack', conntrackCommand.summary)
     .demandCommand(1, 'Say what to do: one of the commands above.')
     .strict()

@@ -153,15 +153,17 @@ export class Engine {
 
   /**
    * A packet that this host has sent, merely seen: it can not be stopped or translated, but its
-   * connection must be known so that the answers are.
+   * connection must be known so that the answers are, and what it announces expected. Of the rules
+   * only the raw table is asked, for NOTRACK and CT.
    */
   observeOutput(packet: Packet, outIf: number): void {
     this.begin(packet, -1);
     if (decodeFrame(packet) !== Decode.Ok) return;
     this.leaveBy(outIf);
+    this.context.ctState = CtStateBit.Untracked;
+    this.walk(TableId.Raw, Hook.Output);
     this.tracking.track(packet, this.context, TrackReason.None);
-    if (this.flight.row < 0 || this.tracking.isConfirmed()) return;
-    if (!this.tracking.confirm()) this.tracking.discardUnconfirmed();
+    this.tracking.observe(packet);
   }
 
   private begin(packet: Packet, inIf: number): void {

@@ -1,6 +1,7 @@
 import type { InterfaceTable } from '../base/index.ts';
 import type { LogOptions, RuleContext } from '../rules/index.ts';
-import { formatAddress, LinkType, type Packet, Proto, TcpFlag } from '../wire/index.ts';
+import { formatAddress, formatIpv4, LinkType, type Packet, Proto, TcpFlag } from '../wire/index.ts';
+import { quotedDatagram } from './quoted.ts';
 
 /**
  * The line that `-j LOG` writes, field for field as the kernel does (net/netfilter/nf_log_syslog.c):
@@ -13,17 +14,31 @@ export function logLine(options: LogOptions, context: RuleContext, names: Interf
     `OUT=${names.name(context.outIf)}`,
   ];
   // The kernel names the field even where the way in has no link header.
-  if (context.inIf >= 0) parts.push(`MAC=${macText(packet)}`);
+  if (context.inIf >= 0) parts.push(...linkParts(packet, options));
   parts.push(...ipParts(packet, options), ...protocolParts(packet, options));
   if (context.mark !== 0) parts.push(`MARK=0x${(context.mark >>> 0).toString(16)}`);
   return `${parts.join(' ')} `;
 }
 
-/** The link header in hexadecimal: destination, source, type. */
-function macText(packet: Packet): string {
-  if (packet.linkType !== LinkType.Ethernet) return '';
-  const header = packet.bytes.subarray(packet.frameOffset, packet.frameOffset + 14);
-  return [...header].map((byte) => byte.toString(16).padStart(2, '0')).join(':');
+/** The link header: whole (destination, source, type), or taken apart by `--log-macdecode`. */
+function linkParts(packet: Packet, options: LogOptions): string[] {
+  if (packet.linkType !== LinkType.Ethernet) return ['MAC='];
+  const at = packet.frameOffset;
+  if (!options.macDecode) return [`MAC=${colonHex(packet, at, 14)}`];
+  const type = packet.view
+    .getUint16(at + 12)
+    .toString(16)
+    .padStart(4, '0');
+  return [
+    `MACSRC=${colonHex(packet, at + 6, 6)}`,
+    `MACDST=${colonHex(packet, at, 6)}`,
+    `MACPROTO=${type}`,
+  ];
+}
+
+function colonHex(packet: Packet, at: number, length: number): string {
+  const bytes = packet.bytes.subarray(at, at + length);
+  return [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join(':');
 }
 
 function ipParts(packet: Packet, options: LogOptions): string[] {
@@ -35,7 +50,7 @@ function ipParts(packet: Packet, options: LogOptions): string[] {
     return [
       `SRC=${expandIpv6(src)}`,
       `DST=${expandIpv6(dst)}`,
-      `LEN=${packet.l3Len}`,
+      `LEN=${packet.view.getUint16(packet.l3Offset + 4) + 40}`,
       `TC=${tos}`,
       `HOPLIMIT=${packet.ttl}`,
       `FLOWLBL=${flow}`,
@@ -44,7 +59,7 @@ function ipParts(packet: Packet, options: LogOptions): string[] {
   const parts = [
     `SRC=${src}`,
     `DST=${dst}`,
-    `LEN=${packet.l3Len}`,
+    `LEN=${packet.view.getUint16(packet.l3Offset + 2)}`,
     `TOS=0x${hex2(tos & 0x1e)}`,
     `PREC=0x${hex2(tos & 0xe0)}`,
     `TTL=${packet.ttl}`,
@@ -68,7 +83,7 @@ function expandIpv6(text: string): string {
   return [...left, ...zeros, ...right].map((group) => group.padStart(4, '0')).join(':');
 }
 
-function protocolParts(packet: Packet, options: LogOptions): string[] {
+function protocolParts(packet: Packet, options: LogOptions, isQuoted = false): string[] {
   switch (packet.protocol) {
     case Proto.Tcp:
       return packet.fragmentOffset > 0 ? ['PROTO=TCP'] : tcpParts(packet, options);
@@ -76,12 +91,10 @@ function protocolParts(packet: Packet, options: LogOptions): string[] {
       return udpParts(packet, 'UDP');
     case Proto.UdpLite:
       return udpParts(packet, 'UDPLITE');
-    case Proto.Icmp:
-      return icmpParts(packet, 'ICMP');
-    case Proto.Icmpv6:
-      return icmpParts(packet, 'ICMPv6');
-    default:
-      return [`PROTO=${packet.protocol}`];
+    default: {
+      const isOwnIcmp = packet.protocol === (packet.family === 4 ? Proto.Icmp : Proto.Icmpv6);
+      return isOwnIcmp ? icmpParts(packet, options, isQuoted) : [`PROTO=${packet.protocol}`];
+    }
   }
 }
 
@@ -129,21 +142,44 @@ function tcpParts(packet: Packet, options: LogOptions): string[] {
   return parts;
 }
 
-function icmpParts(packet: Packet, name: string): string[] {
-  const parts = [`PROTO=${name}`];
+function icmpParts(packet: Packet, options: LogOptions, isQuoted: boolean): string[] {
+  const parts = [`PROTO=${packet.family === 4 ? 'ICMP' : 'ICMPv6'}`];
   if (packet.fragmentOffset > 0) return parts;
   const cut = incomplete(packet, 8);
   if (cut !== null) return [...parts, cut];
-  parts.push(`TYPE=${packet.icmpType}`, `CODE=${packet.icmpCode}`);
-  const isEcho =
-    packet.family === 4
-      ? packet.icmpType === 0 || packet.icmpType === 8
-      : packet.icmpType === 128 || packet.icmpType === 129;
-  if (isEcho) {
-    parts.push(`ID=${packet.srcPortOrIcmpId}`);
-    parts.push(`SEQ=${packet.view.getUint16(packet.l4Offset + 6)}`);
+  const { icmpType: type, icmpCode: code, view, l4Offset: at, family } = packet;
+  parts.push(`TYPE=${type}`, `CODE=${code}`);
+  if (family === 4 ? type === 0 || type === 8 : type === 128 || type === 129) {
+    parts.push(`ID=${packet.srcPortOrIcmpId}`, `SEQ=${view.getUint16(at + 6)}`);
   }
+  if (family === 4 && type === 12) parts.push(`PARAMETER=${view.getUint8(at + 4)}`);
+  if (family === 4 && type === 5) parts.push(`GATEWAY=${formatIpv4(view.getInt32(at + 4))}`);
+  if (family === 6 && type === 4) {
+    parts.push(
+      `POINTER=${view
+        .getUint32(at + 4)
+        .toString(16)
+        .padStart(8, '0')}`,
+    );
+  }
+  if (quotesDatagram(family, type) && !isQuoted) parts.push(quotedText(packet, options));
+  if (family === 4 && type === 3 && code === 4) parts.push(`MTU=${view.getUint16(at + 6)}`);
+  if (family === 6 && type === 2) parts.push(`MTU=${view.getUint32(at + 4)}`);
   return parts;
+}
+
+/** The errors whose cause the kernel prints. Parameter problems only in IPv6. */
+function quotesDatagram(family: number, type: number): boolean {
+  if (family === 6) return type >= 1 && type <= 4;
+  return type === 3 || type === 4 || type === 5 || type === 11;
+}
+
+/** `[SRC=… DST=… … PROTO=UDP SPT=53 DPT=5000 LEN=9 ]` */
+function quotedText(packet: Packet, options: LogOptions): string {
+  const quoted = quotedDatagram(packet);
+  if (quoted === null) return `[INCOMPLETE [${packet.payloadLen} bytes] ]`;
+  const parts = [...ipParts(quoted, options), ...protocolParts(quoted, options, true)];
+  return `[${parts.join(' ')} ]`;
 }
 
 function hex2(value: number): string {

@@ -91,6 +91,23 @@ export class Tracking {
     return !isNew || this.confirm();
   }
 
+  /** What remains of `leave` for a packet that has gone already: it is followed, not changed. */
+  observe(packet: Packet): void {
+    const { row, direction } = this.flight;
+    if (row < 0) return;
+    if (!this.isConfirmed()) {
+      this.attachHelper(packet);
+      if (!this.confirm()) {
+        this.discardUnconfirmed();
+        return;
+      }
+    }
+    const { table } = this.conntrack;
+    // Under translation its lines would have to be rewritten, and they are on the wire.
+    if (table.hasStatus(row, Status.SrcNat | Status.DstNat)) return;
+    if (table.get(row, Field.Helper) === HelperId.Ftp) this.ftp.handle(packet, row, direction);
+  }
+
   /** A rule's `CT --helper`, else the helper of the port, on either side of a translation. */
   private attachHelper(packet: Packet): void {
     const { table } = this.conntrack;

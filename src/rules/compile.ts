@@ -14,8 +14,8 @@ import type {
   AddressMatch,
   Chain,
   Counters,
-  Family,
   InterfaceMatch,
+  ProtocolMatch,
   Rule,
   RuleSet,
   TableCode,
@@ -146,8 +146,14 @@ function fillRule(
   const at = row * ROW_INTS;
   const { rows } = program;
   rows[at + Field.Conditions] = conditionsOf(rule);
-  rows[at + Field.Protocol] = rule.protocol?.number ?? 0;
-  fillAddresses(program, row, rule.family, rule.source, rule.destination);
+  fillProtocol(rows, at, rule.protocol);
+  if (rule.family === 4) {
+    fillAddress(rows, at, rule.source, Field.SourceMask, Field.NotSourceMask);
+    fillAddress(rows, at, rule.destination, Field.DestinationMask, Field.NotDestinationMask);
+  } else {
+    fillWide(program.wide, row * WIDE_INTS, rule.source);
+    fillWide(program.wide, row * WIDE_INTS + WIDE_INTS / 2, rule.destination);
+  }
   rows[at + Field.InInterface] = addInterface(program, rule.inInterface, scope.interfaces);
   rows[at + Field.OutInterface] = addInterface(program, rule.outInterface, scope.interfaces);
   rows[at + Field.FirstMatch] = program.matches.length;
@@ -181,12 +187,13 @@ function fillJump(
 }
 
 function conditionsOf(rule: Rule): number {
+  const wide = rule.family === 6;
   let bits = 0;
-  if (rule.source) bits |= rule.source.negated ? Condition.SourceNot : Condition.Source;
-  if (rule.destination) {
-    bits |= rule.destination.negated ? Condition.DestinationNot : Condition.Destination;
-  }
-  if (rule.protocol) bits |= rule.protocol.negated ? Condition.ProtocolNot : Condition.Protocol;
+  if (rule.source && wide) bits |= Condition.WideSource;
+  if (rule.source?.negated) bits |= Condition.SourceNot;
+  if (rule.destination && wide) bits |= Condition.WideDestination;
+  if (rule.destination?.negated) bits |= Condition.DestinationNot;
+  if (rule.protocol?.negated) bits |= Condition.ProtocolNot;
   if (rule.fragment === 'only') bits |= Condition.FragmentOnly;
   if (rule.fragment === 'none') bits |= Condition.FragmentNone;
   if (rule.inInterface) bits |= Condition.InInterface;
@@ -194,24 +201,33 @@ function conditionsOf(rule: Rule): number {
   return bits;
 }
 
-function fillAddresses(
-  program: TableProgram,
-  row: number,
-  family: Family,
-  source: AddressMatch | null,
-  destination: AddressMatch | null,
-): void {
-  const at = row * ROW_INTS;
-  const parts = [source?.address, source?.mask, destination?.address, destination?.mask];
-  if (family === 4) {
-    parts.forEach((words, i) => {
-      program.rows[at + Field.Source + i] = words?.[0] ?? 0;
-    });
-  } else {
-    parts.forEach((words, i) => {
-      program.wide.set(words ?? [0, 0, 0, 0], row * WIDE_INTS + 4 * i);
-    });
+function fillProtocol(rows: Int32Array, at: number, protocol: ProtocolMatch | null): void {
+  if (protocol === null) return;
+  if (protocol.negated) rows[at + Field.NotProtocol] = protocol.number;
+  else {
+    rows[at + Field.ProtocolMask] = 0xff;
+    rows[at + Field.Protocol] = protocol.number;
   }
+}
+
+/** Writes mask and address, which stand side by side, at the plain or the negated fields. */
+function fillAddress(
+  rows: Int32Array,
+  at: number,
+  match: AddressMatch | null,
+  plain: number,
+  negated: number,
+): void {
+  if (match === null) return;
+  const field = at + (match.negated ? negated : plain);
+  rows[field] = match.mask[0]!;
+  rows[field + 1] = match.address[0]!;
+}
+
+function fillWide(wide: Int32Array, at: number, match: AddressMatch | null): void {
+  if (match === null) return;
+  wide.set(match.address, at);
+  wide.set(match.mask, at + 4);
 }
 
 function addInterface(

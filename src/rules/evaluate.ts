@@ -6,7 +6,7 @@ import type { Chain, Rule, Table } from './model.ts';
  * One table as the packet path walks it: all chains laid out one behind the other as rows of
  * integers, each chain closed by a row for its end. Hot: a walk allocates nothing.
  *
- *   row:  | conditions … | operation | where to jump | first match | number of matches |
+ *   row:  | conditions … | first match | end of matches | operation | where to jump | … |
  *
  * The closing row of a built-in chain is its policy, that of a user chain a return.
  */
@@ -27,37 +27,46 @@ export const Operation = {
   Policy: 8,
 } as const;
 
-/** Condition bits of a row. */
+/**
+ * What is left to ask of a row whose plain conditions hold. Most rules have none of these: protocol
+ * and IPv4 addresses without `!` are compared under masks in the walk itself, a mask of 0 for "any".
+ */
 export const Condition = {
-  Source: 1,
+  ProtocolNot: 1,
   SourceNot: 2,
-  Destination: 4,
-  DestinationNot: 8,
-  Protocol: 16,
-  ProtocolNot: 32,
-  FragmentOnly: 64,
-  FragmentNone: 128,
-  InInterface: 256,
-  OutInterface: 512,
+  DestinationNot: 4,
+  /** IPv6 addresses stand in `wide`. */
+  WideSource: 8,
+  WideDestination: 16,
+  FragmentOnly: 32,
+  FragmentNone: 64,
+  InInterface: 128,
+  OutInterface: 256,
 } as const;
 
 /** Fields of a row in `rows`. */
 export const Field = {
   Conditions: 0,
-  Operation: 1,
-  Jump: 2,
-  FirstMatch: 3,
-  MatchEnd: 4,
-  Protocol: 5,
-  InInterface: 6,
-  OutInterface: 7,
-  /** IPv4: address and mask of source and destination. For IPv6 they stand in `wide`. */
-  Source: 8,
-  SourceMask: 9,
-  Destination: 10,
-  DestinationMask: 11,
+  ProtocolMask: 1,
+  Protocol: 2,
+  SourceMask: 3,
+  Source: 4,
+  DestinationMask: 5,
+  Destination: 6,
+  FirstMatch: 7,
+  MatchEnd: 8,
+  Operation: 9,
+  Jump: 10,
+  InInterface: 11,
+  OutInterface: 12,
+  /** What `!` is asked of: these are compared apart, and their masks above are 0. */
+  NotProtocol: 13,
+  NotSourceMask: 14,
+  NotSource: 15,
+  NotDestinationMask: 16,
+  NotDestination: 17,
 } as const;
-export const ROW_INTS = 12;
+export const ROW_INTS = 18;
 /** Integers per row in `wide`: source, its mask, destination, its mask, four words each. */
 export const WIDE_INTS = 16;
 
@@ -100,13 +109,23 @@ export class TableProgram {
   /** Runs the packet through the chain at `hook`, which the table must have. */
   walk(hook: HookCode, ctx: RuleContext): VerdictCode {
     const { rows, counters, stack, signal } = this;
-    const bytes = ctx.packet.l3End - ctx.packet.l3Offset;
+    const { packet } = ctx;
+    const { protocol, src0, dst0 } = packet;
+    const bytes = packet.l3End - packet.l3Offset;
     let depth = 0;
     let row = this.entries[hook]!;
     signal.hotdrop = false;
     for (;;) {
       const at = row * ROW_INTS;
-      if (!this.rowMatches(at, row, ctx)) {
+      if (
+        (protocol & rows[at + Field.ProtocolMask]!) !== rows[at + Field.Protocol]! ||
+        (src0 & rows[at + Field.SourceMask]!) !== rows[at + Field.Source]! ||
+        (dst0 & rows[at + Field.DestinationMask]!) !== rows[at + Field.Destination]!
+      ) {
+        row++;
+        continue;
+      }
+      if (!this.restMatches(at, row, ctx)) {
         if (signal.hotdrop) {
           this.decidedRow = row;
           return Verdict.Drop;
@@ -155,70 +174,57 @@ export class TableProgram {
     }
   }
 
-  private rowMatches(at: number, row: number, ctx: RuleContext): boolean {
-    const { rows } = this;
+  private restMatches(at: number, row: number, ctx: RuleContext): boolean {
+    const { rows, matches } = this;
     const conditions = rows[at]!;
-    if (conditions !== 0) {
-      const { packet } = ctx;
-      if ((conditions & (Condition.Protocol | Condition.ProtocolNot)) !== 0) {
-        const equal = rows[at + Field.Protocol]! === packet.protocol;
-        if (equal !== ((conditions & Condition.ProtocolNot) === 0)) return false;
-      }
-      if (this.table.family === 4) {
-        if (!this.addressesMatch4(at, conditions, ctx)) return false;
-      } else if (!this.addressesMatch6(row * WIDE_INTS, conditions, ctx)) {
-        return false;
-      }
-      if ((conditions & Condition.InInterface) !== 0) {
-        if (!this.interfaces[rows[at + Field.InInterface]!]!.matches(ctx.inIf)) return false;
-      }
-      if ((conditions & Condition.OutInterface) !== 0) {
-        if (!this.interfaces[rows[at + Field.OutInterface]!]!.matches(ctx.outIf)) return false;
-      }
-      if ((conditions & Condition.FragmentOnly) !== 0 && packet.fragmentOffset === 0) return false;
-      if ((conditions & Condition.FragmentNone) !== 0 && packet.fragmentOffset !== 0) return false;
-    }
+    if (conditions !== 0 && !this.conditionsHold(at, row, conditions, ctx)) return false;
     const end = rows[at + Field.MatchEnd]!;
     for (let i = rows[at + Field.FirstMatch]!; i < end; i++) {
-      if (!this.matches[i]!.matches(ctx)) return false;
+      if (!matches[i]!.matches(ctx)) return false;
     }
     return true;
   }
 
-  private addressesMatch4(at: number, conditions: number, ctx: RuleContext): boolean {
+  private conditionsHold(at: number, row: number, conditions: number, ctx: RuleContext): boolean {
     const { rows } = this;
     const { packet } = ctx;
-    if ((conditions & (Condition.Source | Condition.SourceNot)) !== 0) {
-      const equal = (packet.src0 & rows[at + Field.SourceMask]!) === rows[at + Field.Source]!;
-      if (equal !== ((conditions & Condition.SourceNot) === 0)) return false;
+    if (conditions & Condition.InInterface) {
+      if (!this.interfaces[rows[at + Field.InInterface]!]!.matches(ctx.inIf)) return false;
     }
-    if ((conditions & (Condition.Destination | Condition.DestinationNot)) !== 0) {
-      const mask = rows[at + Field.DestinationMask]!;
-      const equal = (packet.dst0 & mask) === rows[at + Field.Destination]!;
-      if (equal !== ((conditions & Condition.DestinationNot) === 0)) return false;
+    if (conditions & Condition.OutInterface) {
+      if (!this.interfaces[rows[at + Field.OutInterface]!]!.matches(ctx.outIf)) return false;
     }
-    return true;
+    if (conditions & Condition.ProtocolNot) {
+      if (packet.protocol === rows[at + Field.NotProtocol]!) return false;
+    }
+    if (conditions & Condition.WideSource) {
+      if (this.wideEqual(row * WIDE_INTS, packet.src0, packet.src1, packet.src2, packet.src3)) {
+        if (conditions & Condition.SourceNot) return false;
+      } else if (!(conditions & Condition.SourceNot)) return false;
+    } else if (conditions & Condition.SourceNot) {
+      const masked = packet.src0 & rows[at + Field.NotSourceMask]!;
+      if (masked === rows[at + Field.NotSource]!) return false;
+    }
+    if (conditions & Condition.WideDestination) {
+      if (this.wideEqual(row * WIDE_INTS + 8, packet.dst0, packet.dst1, packet.dst2, packet.dst3)) {
+        if (conditions & Condition.DestinationNot) return false;
+      } else if (!(conditions & Condition.DestinationNot)) return false;
+    } else if (conditions & Condition.DestinationNot) {
+      const masked = packet.dst0 & rows[at + Field.NotDestinationMask]!;
+      if (masked === rows[at + Field.NotDestination]!) return false;
+    }
+    if (conditions & Condition.FragmentOnly && packet.fragmentOffset === 0) return false;
+    return !(conditions & Condition.FragmentNone && packet.fragmentOffset !== 0);
   }
 
-  private addressesMatch6(at: number, conditions: number, ctx: RuleContext): boolean {
+  /** Compares four address words with the address and mask at `at` in `wide`. */
+  private wideEqual(at: number, w0: number, w1: number, w2: number, w3: number): boolean {
     const { wide } = this;
-    const { packet } = ctx;
-    if ((conditions & (Condition.Source | Condition.SourceNot)) !== 0) {
-      const equal =
-        (packet.src0 & wide[at + 4]!) === wide[at]! &&
-        (packet.src1 & wide[at + 5]!) === wide[at + 1]! &&
-        (packet.src2 & wide[at + 6]!) === wide[at + 2]! &&
-        (packet.src3 & wide[at + 7]!) === wide[at + 3]!;
-      if (equal !== ((conditions & Condition.SourceNot) === 0)) return false;
-    }
-    if ((conditions & (Condition.Destination | Condition.DestinationNot)) !== 0) {
-      const equal =
-        (packet.dst0 & wide[at + 12]!) === wide[at + 8]! &&
-        (packet.dst1 & wide[at + 13]!) === wide[at + 9]! &&
-        (packet.dst2 & wide[at + 14]!) === wide[at + 10]! &&
-        (packet.dst3 & wide[at + 15]!) === wide[at + 11]!;
-      if (equal !== ((conditions & Condition.DestinationNot) === 0)) return false;
-    }
-    return true;
+    return (
+      (w0 & wide[at + 4]!) === wide[at]! &&
+      (w1 & wide[at + 5]!) === wide[at + 1]! &&
+      (w2 & wide[at + 6]!) === wide[at + 2]! &&
+      (w3 & wide[at + 7]!) === wide[at + 3]!
+    );
   }
 }

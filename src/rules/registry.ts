@@ -5,6 +5,8 @@ import { dnat } from './ext/dnat.ts';
 import { helper } from './ext/helper.ts';
 import { icmp } from './ext/icmp.ts';
 import { icmp6 } from './ext/icmp6.ts';
+import { iprange } from './ext/iprange.ts';
+import { length } from './ext/length.ts';
 import { limit } from './ext/limit.ts';
 import { log } from './ext/log.ts';
 import { mark } from './ext/mark.ts';
@@ -15,6 +17,7 @@ import { reject4, reject6 } from './ext/reject.ts';
 import { snat } from './ext/snat.ts';
 import { state } from './ext/state.ts';
 import { tcp } from './ext/tcp.ts';
+import { ttl } from './ext/ttl.ts';
 import { udp } from './ext/udp.ts';
 import type { Extension, MatchExtension, TargetExtension } from './extension.ts';
 import type { Family } from './model.ts';
@@ -27,11 +30,14 @@ const matches: readonly MatchExtension[] = [
   helper,
   icmp,
   icmp6,
+  iprange,
+  length,
   limit,
   mark,
   multiport,
   state,
   tcp,
+  ttl,
   udp,
 ];
 

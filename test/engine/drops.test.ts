@@ -20,6 +20,7 @@ import {
   loadPacket,
 } from '../support/packets.ts';
 import { seen } from '../support/seen.ts';
+import { TcpSession } from '../support/tcp-session.ts';
 
 const out = { src: '192.168.1.10', dst: '198.51.100.9', sport: 5000, dport: 53 };
 const out6 = { src: 'fd00:1::10', dst: '2001:db8:9::9', sport: 5000, dport: 53 };
@@ -258,15 +259,15 @@ test('a full table drops new connections and serves the known ones', () => {
   const defaults = defaultEngineSettings();
   const conntrack = { ...defaults.conntrack, maximum: 2 };
   const gateway = makeGateway({ settings: { conntrack } });
-  const ports = [1, 2, 3, 1].map((i) =>
-    gateway.inject('lan', buildUdp({ ...out, sport: 5000 + i })),
-  );
+  // Assured ones: no room is made at their cost.
+  const known = [80, 81].map((port) => new TcpSession(gateway, { server: { port } }).connect());
+  const left = gateway.inject('lan', buildUdp(out));
+  assert.equal(left.reason, 'conntrack-table-full');
+  assert.equal(gateway.engine.drops[DropReason.TableFull], 1);
+  for (const session of known) session.clientSays('still here');
   assert.equal(gateway.connections, 2);
-  // Whether an older unanswered connection makes room is the tracker's decision (early_drop).
-  if (ports[2]?.outcome === Outcome.Drop) {
-    assert.equal(ports[2].reason, 'conntrack-table-full');
-    assert.equal(ports[3]?.outcome, Outcome.Forward);
-  }
+  gateway.now(432_001);
+  assert.equal(gateway.inject('lan', buildUdp(out)).outcome, Outcome.Forward);
 });
 
 test('an exhausted range drops the third connection and leaves nothing of it', () => {
@@ -290,6 +291,17 @@ COMMIT
     gateway.inject('lan', buildUdp({ ...out, src: '192.168.1.12' })).outcome,
     Outcome.Forward,
   );
+});
+
+test('a fixed port that is taken shows when the connection is entered', () => {
+  const rules = '*nat\n-A POSTROUTING -o wan -p udp -j SNAT --to-source 203.0.113.1:5000\nCOMMIT\n';
+  const gateway = makeGateway({ rules });
+  assert.equal(gateway.inject('lan', buildUdp(out)).seen?.sport, 5000);
+  const second = gateway.inject('lan', buildUdp({ ...out, src: '192.168.1.11' }));
+  assert.equal(second.reason, 'tuple-clash');
+  const third = gateway.inject('lan', buildUdp({ ...out, src: '192.168.1.12', sport: 5001 }));
+  assert.equal(third.reason, 'nat-exhausted');
+  assert.equal(gateway.connections, 1);
 });
 
 test('every drop is counted once, under its reason', () => {

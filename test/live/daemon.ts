@@ -48,8 +48,13 @@ export class Daemon {
     return this.#background.output();
   }
 
+  /** Nothing where it has just ended. */
   signal(name: NodeJS.Signals): void {
-    process.kill(this.pid, name);
+    try {
+      process.kill(this.pid, name);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
   }
 
   isRunning(): boolean {

@@ -51,9 +51,9 @@ export interface Background {
 }
 
 function findRoot(from: string): string {
-  if (existsSync(join(from, 'package.json'))) return from;
+  if (existsSync(join(from, 'scripts', 'lab'))) return from;
   const parent = dirname(from);
-  if (parent === from) throw new Error('no package.json above the test files');
+  if (parent === from) throw new Error('no scripts/lab above the test files');
   return findRoot(parent);
 }
 

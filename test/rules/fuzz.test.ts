@@ -85,7 +85,7 @@ const scraps = [
 
 function mutate(text: string, random: Prng): string {
   let result = text;
-  for (let n = 1 + random.below(4); n > 0; n--) {
+  for (let n = 1 + random.below(2); n > 0; n--) {
     const at = random.below(result.length + 1);
     const length = random.below(12);
     switch (random.below(4)) {

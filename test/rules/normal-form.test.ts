@@ -89,6 +89,14 @@ const filterInput: readonly (readonly [string, string])[] = [
   ['-s 10.0.0.0/255.0.255.0', '='],
   ['-s 10.1', '-s 10.1.0.0/32'],
   ['-s localhost', '-s 127.0.0.1/32'],
+  ['-m length --length 100:', '-m length --length 100:65535'],
+  ['-m length ! --length 100', '='],
+  ['-m ttl ! --ttl 5', '-m ttl ! --ttl-eq 5'],
+  ['-m ttl --ttl-lt 5', '='],
+  [
+    '-m iprange ! --src-range 1.1.1.1-2.2.2.2 --dst-range 3.3.3.3',
+    '-m iprange ! --src-range 1.1.1.1-2.2.2.2 --dst-range 3.3.3.3-3.3.3.3',
+  ],
   ['-j ACCEPT -m comment --comment x', '-m comment --comment x -j ACCEPT'],
 ];
 

@@ -121,6 +121,14 @@ describe('scripts of plain iptables lines', () => {
     assert.deepEqual([error.line, error.column, error.code], [2, 3, 'not-understood']);
   });
 
+  test('a carriage return is part of a word, and reading ends', () => {
+    const { errors } = load('iptables -A INPUT -j DROP\r\n\riptables -F\n', {}, 'fw.sh');
+    assert.deepEqual(
+      errors.map((error) => error.line),
+      [1, 2],
+    );
+  });
+
   test('an error on a continued line stands at its own line', () => {
     const error = errorOf(
       script('iptables -A INPUT \\', '  -p tcp \\', '  --dport x', 'iptables -F'),

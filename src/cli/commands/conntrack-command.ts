@@ -2,6 +2,7 @@ import { ControlClient } from '../../control/index.ts';
 import { runConntrack } from '../conntrack/index.ts';
 import type { OwnCommand } from '../pass-through.ts';
 import { extractSocket } from '../socket-path.ts';
+import { Screen } from './screen.ts';
 
 /** `pinhole conntrack …`: conntrack(8) against the running gateway. */
 export const conntrackCommand: OwnCommand = {
@@ -11,16 +12,18 @@ export const conntrackCommand: OwnCommand = {
     const { socket, rest } = extractSocket(argv);
     const interrupt = new AbortController();
     const onSignal = () => interrupt.abort();
+    const screen = new Screen(onSignal);
     process.on('SIGINT', onSignal);
     process.on('SIGTERM', onSignal);
     try {
       return await runConntrack(rest, {
         client: () => ControlClient.connect(socket),
-        stdout: (text) => process.stdout.write(text),
+        stdout: screen.write,
         stderr: (text) => process.stderr.write(text),
         signal: interrupt.signal,
       });
     } finally {
+      screen.flush();
       process.off('SIGINT', onSignal);
       process.off('SIGTERM', onSignal);
     }

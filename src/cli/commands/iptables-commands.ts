@@ -1,24 +1,30 @@
 import { ControlClient } from '../../control/index.ts';
 import { type IptablesIo, runIptables, runIptablesSave } from '../iptables/index.ts';
+import { Output } from '../output.ts';
 import type { OwnCommand } from '../pass-through.ts';
 import { extractSocket } from '../socket-path.ts';
 
-function ioFor(socket: string): IptablesIo {
-  return {
-    client: () => ControlClient.connect(socket),
-    stdout: (text) => process.stdout.write(text),
-    stderr: (text) => process.stderr.write(text),
-  };
+type Run = (argv: readonly string[], io: IptablesIo) => Promise<number>;
+
+async function withIo(argv: readonly string[], run: Run): Promise<number> {
+  const { socket, rest } = extractSocket(argv);
+  const output = new Output();
+  try {
+    return await run(rest, {
+      client: () => ControlClient.connect(socket),
+      stdout: output.write,
+      stderr: (text) => process.stderr.write(text),
+    });
+  } finally {
+    output.flush();
+  }
 }
 
 function listCommand(name: string, family: 4 | 6): OwnCommand {
   return {
     name,
     summary: `Show the IPv${family} rules and their counters, as ${name}(8): -L -S -Z`,
-    run: (argv) => {
-      const { socket, rest } = extractSocket(argv);
-      return runIptables({ name, family }, rest, ioFor(socket));
-    },
+    run: (argv) => withIo(argv, (rest, io) => runIptables({ name, family }, rest, io)),
   };
 }
 
@@ -26,10 +32,7 @@ function saveCommand(name: string, family: 4 | 6): OwnCommand {
   return {
     name,
     summary: `Print the IPv${family} rules as ${name}(8) does: -c -t`,
-    run: (argv) => {
-      const { socket, rest } = extractSocket(argv);
-      return runIptablesSave({ name, family }, rest, ioFor(socket));
-    },
+    run: (argv) => withIo(argv, (rest, io) => runIptablesSave({ name, family }, rest, io)),
   };
 }
 

@@ -68,7 +68,7 @@ export function runCommand(finish: (code: number) => void): CommandModule<object
       finish(
         await runGateway({
           rules: args.rules,
-          interfaces: args.interface,
+          interfaces: checkedInterfaces(args.interface),
           socket: args.socket,
           ftpPorts: parseFtpPorts(args['ftp-ports']),
           bounce: args['ftp-bounce'],
@@ -77,6 +77,15 @@ export function runCommand(finish: (code: number) => void): CommandModule<object
         }),
       ),
   };
+}
+
+function checkedInterfaces(names: readonly string[]): readonly string[] {
+  const twice = names.find((name, at) => names.indexOf(name) !== at);
+  if (twice === undefined) return names;
+  throw new CommandError(
+    `pinhole run: --interface ${twice} is given twice: once is enough`,
+    Exit.Usage,
+  );
 }
 
 function checkedMaximum(maximum: number): number {

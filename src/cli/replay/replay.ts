@@ -1,4 +1,3 @@
-import { writeSync } from 'node:fs';
 import { Clock, InterfaceTable } from '../../base/index.ts';
 import { Direction, type Expectation } from '../../conntrack/index.ts';
 import { connectionDto, expectationDto, tupleDto } from '../../control/index.ts';
@@ -21,6 +20,7 @@ import { compileRuleSet, type RuleSet } from '../../rules/index.ts';
 import type { Packet } from '../../wire/index.ts';
 import { CommandError, Exit } from '../exit-code.ts';
 import { helperPorts, loadRules } from '../load-rules.ts';
+import { Output } from '../output.ts';
 import { parseInterfaceOption } from './interface-option.ts';
 import { JsonReporter } from './json-reporter.ts';
 import { type ReplayReporter, reportPacket, type Totals } from './report.ts';
@@ -42,22 +42,41 @@ const REPLAY_SEED = 0x50494e48;
 /** A capture needs no room for a quarter of a million connections. */
 const REPLAY_MAX_CONNECTIONS = 65_536;
 
-/** Runs a capture file through the engine. Needs no privileges. Returns the exit code. */
-export function runReplay(options: ReplayOptions, stderr: (text: string) => void): number {
+/** Thrown to end a replay whose output nobody reads any more. */
+class NobodyReads extends Error {}
+
+/**
+ * Runs a capture file through the engine. Needs no privileges. Returns the exit code; throws
+ * `CommandError` where options are bad (2), or the capture cannot be read or written (1).
+ */
+export function runReplay(
+  options: ReplayOptions,
+  stderr: (text: string) => void,
+  output = new Output(),
+): number {
   const loaded = loadRules(options.rules);
   for (const message of loaded.messages) stderr(`${message}\n`);
   if (loaded.ruleSet === null) return loaded.exitCode;
-  const reporter = options.json ? new JsonReporter(toStdout) : new TextReporter(toStdout);
-  const replay = new Replay(options, loaded.ruleSet, reporter);
+  const reporter = options.json ? new JsonReporter(output.write) : new TextReporter(output.write);
+  const replay = new Replay(options, loaded.ruleSet, reporter, output);
   warnOfUnknownInterfaces(options, loaded.ruleSet, stderr);
   try {
     const truncation = replay.run();
     if (truncation !== '') stderr(`pinhole replay: warning: ${truncation}\n`);
     return Exit.Ok;
   } catch (error) {
-    if (error instanceof CaptureError) throw new CommandError(`pinhole replay: ${error.message}`);
-    throw error;
+    if (error instanceof NobodyReads) return Exit.Ok;
+    throw asCommandError(error);
+  } finally {
+    output.flush();
   }
+}
+
+/** Trouble with a file gets one line; anything else is a fault of the program and keeps its trace. */
+function asCommandError(error: unknown): unknown {
+  const isOfFile = error instanceof Error && 'syscall' in error;
+  if (!isOfFile && !(error instanceof CaptureError)) return error;
+  return new CommandError(`pinhole replay: ${error.message}`);
 }
 
 /** `-i` and `-o` can only match interfaces that `--interface` placed in the capture. */
@@ -86,27 +105,27 @@ function warnOfUnknownInterfaces(
   }
 }
 
-function toStdout(text: string): void {
-  writeSync(1, text);
-}
-
 /** One replay: engine, datapath, and the events in between. */
 class Replay implements EngineListener, ReplayObserver {
   private readonly engine: Engine;
   private readonly datapath: ReplayDatapath;
   private readonly reporter: ReplayReporter;
+  private readonly output: Output;
+  private readonly writesCapture: boolean;
   private readonly reader;
   private readonly totals: Totals = {
     packets: 0,
     accepted: 0,
     dropped: 0,
-    rejected: 0,
     expectations: 0,
     refused: 0,
+    rejected: 0,
   };
 
-  constructor(options: ReplayOptions, ruleSet: RuleSet, reporter: ReplayReporter) {
+  constructor(options: ReplayOptions, ruleSet: RuleSet, reporter: ReplayReporter, output: Output) {
     this.reporter = reporter;
+    this.output = output;
+    this.writesCapture = options.write !== null;
     const interfaces = new InterfaceTable();
     const prefixes = options.interfaces.map(parseInterfaceOption);
     this.reader = openReader(options.read);
@@ -137,6 +156,7 @@ class Replay implements EngineListener, ReplayObserver {
     else this.totals.accepted++;
     if (report.verdict === 'REJECT') this.totals.rejected++;
     this.reporter.packet(report);
+    if (this.output.closed && !this.writesCapture) throw new NobodyReads();
   }
 
   connectionNew(row: number): void {
@@ -184,8 +204,7 @@ function openReader(path: string) {
   try {
     return openCaptureFile(path);
   } catch (error) {
-    if (error instanceof CaptureError) throw new CommandError(`pinhole replay: ${error.message}`);
-    throw error;
+    throw asCommandError(error);
   }
 }
 

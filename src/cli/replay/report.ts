@@ -40,10 +40,11 @@ export interface PacketReport {
 export interface Totals {
   packets: number;
   accepted: number;
+  /** Those answered with a reset or an ICMP error included. */
   dropped: number;
-  rejected: number;
   expectations: number;
   refused: number;
+  rejected: number;
 }
 
 /** Where a replay's findings go: text for people, or one JSON object a line. */
@@ -64,7 +65,6 @@ export function reportPacket(
   outcome: OutcomeCode,
 ): PacketReport {
   const { flight } = engine;
-  const rule = flight.rule === null ? null : ruleReport(engine);
   return {
     n,
     time,
@@ -72,10 +72,17 @@ export function reportPacket(
     reason: reasonOf(engine, outcome),
     ctstate: outcome === Outcome.Ignore ? 'UNTRACKED' : stateName(flight.ctState),
     rewritten: flight.rewritten,
-    rule,
+    rule: wasDecidedByRules(engine, outcome) ? ruleReport(engine) : null,
     invalid: trackReasonName(flight.trackReason),
     summary: summarise(packet),
   };
+}
+
+/** False for what was let through by the rules and dropped by something else, as the helper. */
+function wasDecidedByRules(engine: Engine, outcome: OutcomeCode): boolean {
+  const { reason } = engine.flight;
+  if (outcome !== Outcome.Drop) return true;
+  return reason === DropReason.RuleDrop || reason === DropReason.RuleReject;
 }
 
 function verdictOf(engine: Engine, outcome: OutcomeCode): Verdict {

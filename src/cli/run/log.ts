@@ -38,6 +38,11 @@ export class GatewayLog implements EventLog {
     this.put('error', 'message', `error: ${message}`, { message });
   }
 
+  /** A message about a rule file: it names place and severity itself. */
+  aboutRules(level: 'warning' | 'error', message: string): void {
+    this.put(level, 'rules', message, { message });
+  }
+
   refused(event: HelperEventDto): void {
     if (!this.mayWrite('refused')) return;
     const { kind, reason, line, master } = event;

@@ -28,6 +28,8 @@ const DEMANDS_NAMED = 5;
  * cannot start; nothing on the host is changed then.
  */
 export async function runGateway(options: RunOptions): Promise<number> {
+  // Whoever reads the log may end first (EPIPE); the gateway goes on without it.
+  process.stderr.on('error', () => {});
   const log = new GatewayLog(
     options.logFormat,
     (line) => process.stderr.write(line),
@@ -45,6 +47,11 @@ export async function runGateway(options: RunOptions): Promise<number> {
     gateway.start(server);
     log.info(`ready: ${options.interfaces.join(', ')}; control socket ${options.socket}`);
     return await gateway.untilStopped();
+  } catch (error) {
+    if (error instanceof DatapathUnavailable) {
+      throw new CommandError(`pinhole run: ${error.message}`);
+    }
+    throw error;
   } finally {
     await gateway?.stop();
     server.close();
@@ -54,23 +61,16 @@ export async function runGateway(options: RunOptions): Promise<number> {
 function readRules(options: RunOptions, log: GatewayLog): RuleSet {
   const { ruleSet, messages, exitCode } = loadRules(options.rules);
   if (ruleSet === null) throw new CommandError(messages.join('\n'), exitCode);
-  for (const message of messages) log.warn(message);
+  for (const message of messages) log.aboutRules('warning', message);
   return ruleSet;
 }
 
-async function openDatapath(options: RunOptions, log: GatewayLog): Promise<CaptureDatapath> {
-  try {
-    return await prepareCapture({
-      interfaces: options.interfaces,
-      log: (line) => log.info(line),
-      handleSignals: false,
-    });
-  } catch (error) {
-    if (error instanceof DatapathUnavailable) {
-      throw new CommandError(`pinhole run: ${error.message}`);
-    }
-    throw error;
-  }
+function openDatapath(options: RunOptions, log: GatewayLog): Promise<CaptureDatapath> {
+  return prepareCapture({
+    interfaces: options.interfaces,
+    log: (line) => log.info(line),
+    handleSignals: false,
+  });
 }
 
 /** A running gateway: engine, datapath, control socket, signals. */
@@ -125,9 +125,10 @@ class Gateway {
   }
 
   async stop(): Promise<void> {
-    for (const [signal, handler] of this.handlers) process.off(signal, handler);
     this.closeClients();
     await this.datapath.stop();
+    // Only now: a second signal must not end the process while it gives the host back.
+    for (const [signal, handler] of this.handlers) process.off(signal, handler);
     this.log.info('stopped; the host is as it was');
   }
 
@@ -152,7 +153,7 @@ class Gateway {
   private reload(): readonly string[] {
     const { ruleSet, messages } = loadRules(this.options.rules);
     if (ruleSet === null) return messages;
-    for (const message of messages) this.log.warn(message);
+    for (const message of messages) this.log.aboutRules('warning', message);
     const compiled = compileRuleSet(ruleSet, this.engine.interfaces);
     keepCounters(this.engine.rules, compiled);
     this.engine.setRules(compiled);
@@ -167,7 +168,7 @@ class Gateway {
       this.log.info('rules re-read');
       return;
     }
-    for (const problem of problems) this.log.error(problem);
+    for (const problem of problems) this.log.aboutRules('error', problem);
     this.log.error('rules not changed: the files have errors');
   }
 

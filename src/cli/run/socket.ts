@@ -10,8 +10,21 @@ import { CommandError, Exit } from '../exit-code.ts';
  */
 export async function listenOnSocket(path: string): Promise<Server> {
   await removeDeadSocket(path);
-  mkdirSync(dirname(path), { recursive: true });
   const server = createServer();
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    await listen(server, path);
+  } catch (error) {
+    const { message } = error as Error;
+    throw new CommandError(
+      `pinhole run: cannot listen on ${path}: ${message}; give another --socket`,
+    );
+  }
+  chmodSync(path, 0o600);
+  return server;
+}
+
+async function listen(server: Server, path: string): Promise<void> {
   // Created without rights for others, not opened up for a moment and closed again.
   const mask = process.umask(0o177);
   try {
@@ -19,13 +32,9 @@ export async function listenOnSocket(path: string): Promise<Server> {
       server.once('error', reject);
       server.listen(path, resolve);
     });
-  } catch (error) {
-    throw new CommandError(`pinhole run: cannot listen on ${path}: ${String(error)}`);
   } finally {
     process.umask(mask);
   }
-  chmodSync(path, 0o600);
-  return server;
 }
 
 async function removeDeadSocket(path: string): Promise<void> {

@@ -1,7 +1,7 @@
 import { Direction, type Expectation, Status, Tuple } from '../../conntrack/index.ts';
 import type { Engine } from '../../engine/index.ts';
 import { rewriteDestination, rewriteSource } from '../../nat/index.ts';
-import { Decode, decodeFrame, type Packet } from '../../wire/index.ts';
+import type { Packet } from '../../wire/index.ts';
 
 /**
  * A capture shows one side of a gateway, but NAT has two: behind a translation the answers in the
@@ -19,9 +19,9 @@ export class PeerView {
     this.engine = engine;
   }
 
-  /** Mends the packet in place where it belongs to a translated connection. */
+  /** Changes a decoded packet in place where it belongs to a translated connection. */
   adapt(packet: Packet): void {
-    if (decodeFrame(packet) !== Decode.Ok || packet.isFragment) return;
+    if (packet.isFragment) return;
     const { table, expectations } = this.engine.tracking.conntrack;
     this.seen.fromPacket(packet);
     if (table.lookup(this.seen) >= 0) return;

@@ -1,8 +1,18 @@
 import type { InterfaceTable } from '../../base/index.ts';
 import { type Engine, Outcome, type OutcomeCode, type PacketOutput } from '../../engine/index.ts';
-import { EtherType, LinkType, type LinkTypeCode, Packet } from '../../wire/index.ts';
+import {
+  completeL4Checksum,
+  Decode,
+  type DecodeCode,
+  decodeFrame,
+  EtherType,
+  LinkType,
+  type LinkTypeCode,
+  Packet,
+} from '../../wire/index.ts';
 import { CapturedFrame, type CaptureReader } from './capture.ts';
 import { InterfaceMap, type InterfacePrefix } from './interface-map.ts';
+import { mendFrame } from './mend-frame.ts';
 import { PeerView } from './peer-view.ts';
 import { CaptureWriter } from './writer.ts';
 
@@ -11,6 +21,13 @@ export interface ReplayObserver {
   /** `number` counts from 1; `time` is in seconds since the first packet. */
   packetDone(number: number, time: number, outcome: OutcomeCode, packet: Packet): void;
 }
+
+/**
+ * The engine's time at the first packet. The file's own seconds would do, were it not for files that
+ * a broken clock has stamped: the tables hold seconds in 32 bits.
+ */
+const START_SEC = 86_400;
+const MAX_CLOCK_SEC = 1 << 30;
 
 /**
  * A capture file as a datapath: packets come from a reader, at the file's own pace of time; what
@@ -31,6 +48,8 @@ export class ReplayDatapath {
   private writer: CaptureWriter | null = null;
   private writerLink: LinkTypeCode = LinkType.Ethernet;
   private firstEpoch = Number.NaN;
+  /** Bytes of the packet in hand that the snap length has cut off. */
+  private missing = 0;
 
   constructor(
     reader: CaptureReader,
@@ -49,6 +68,7 @@ export class ReplayDatapath {
     const view = new PeerView(engine);
     try {
       while (this.reader.next(this.frame)) this.step(engine, view, observer);
+      this.openWriter(LinkType.Ethernet);
     } finally {
       this.writer?.close();
     }
@@ -59,7 +79,7 @@ export class ReplayDatapath {
     this.number++;
     this.setTime(engine);
     this.loadFrame();
-    view.adapt(packet);
+    if (this.decode(engine) === Decode.Ok) view.adapt(packet);
     const outcome = engine.process(packet, this.map.ingressOf(packet));
     if (outcome === Outcome.Forward || outcome === Outcome.Deliver) this.writePacket(packet);
     observer.packetDone(this.number, this.time, outcome, packet);
@@ -73,7 +93,8 @@ export class ReplayDatapath {
     if (Number.isNaN(this.firstEpoch)) this.firstEpoch = epoch;
     this.time = Math.round((epoch - this.firstEpoch) * 1e6) / 1e6;
     const before = engine.clock.sec;
-    engine.clock.setEpochMs(epoch * 1000);
+    const sec = Math.min(START_SEC + this.time, MAX_CLOCK_SEC);
+    engine.clock.setEpochMs((engine.clock.baseEpochSec + sec) * 1000);
     if (engine.clock.sec !== before) engine.sweep(engine.settings.conntrack.maximum);
   }
 
@@ -82,23 +103,30 @@ export class ReplayDatapath {
     const { frame, packet } = this;
     const kept = Math.min(frame.length, packet.capacity);
     packet.loadRange(frame.bytes, frame.offset, kept, frame.linkType);
-    const missing = Math.min(frame.originalLength, packet.capacity) - kept;
-    if (missing <= 0) return;
-    packet.bytes.fill(0, packet.frameEnd, packet.frameEnd + missing);
-    packet.frameEnd += missing;
+    this.missing = Math.max(0, Math.min(frame.originalLength, packet.capacity) - kept);
+    packet.bytes.fill(0, packet.frameEnd, packet.frameEnd + this.missing);
+    packet.frameEnd += this.missing;
+  }
+
+  /** Checksums count where they are to be verified, and cannot where bytes are missing. */
+  private decode(engine: Engine): DecodeCode {
+    if (engine.settings.checksums === 'ignore') return mendFrame(this.packet);
+    const decoded = decodeFrame(this.packet);
+    if (decoded === Decode.Ok && this.missing > 0) completeL4Checksum(this.packet);
+    return decoded;
   }
 
   private writePacket(packet: Packet): void {
     const writer = this.openWriter(packet.linkType);
     if (writer === null) return;
     if (packet.linkType === this.writerLink) {
-      this.write(writer, packet, packet.frameOffset, packet.frameEnd);
-    } else this.writeDatagram(writer, packet);
+      this.write(writer, packet, packet.frameOffset, packet.frameEnd, this.missing);
+    } else this.writeDatagram(writer, packet, this.missing);
   }
 
   private writeAnswer(packet: Packet): void {
     const writer = this.openWriter(this.frame.linkType);
-    if (writer !== null) this.writeDatagram(writer, packet);
+    if (writer !== null) this.writeDatagram(writer, packet, 0);
   }
 
   /** Cooked headers cannot be written back: their packets go out as plain IP. */
@@ -112,19 +140,27 @@ export class ReplayDatapath {
   }
 
   /** An IP datagram, with an Ethernet header of zero addresses where the file wants one. */
-  private writeDatagram(writer: CaptureWriter, packet: Packet): void {
+  private writeDatagram(writer: CaptureWriter, packet: Packet, missing: number): void {
     if (this.writerLink !== LinkType.Ethernet) {
-      this.write(writer, packet, packet.l3Offset, packet.l3End);
+      this.write(writer, packet, packet.l3Offset, packet.l3End, missing);
       return;
     }
     const at = packet.l3Offset - 14;
     packet.bytes.fill(0, at, packet.l3Offset);
     packet.view.setUint16(at + 12, packet.family === 4 ? EtherType.Ipv4 : EtherType.Ipv6);
-    this.write(writer, packet, at, packet.l3End);
+    this.write(writer, packet, at, packet.l3End, missing);
   }
 
-  private write(writer: CaptureWriter, packet: Packet, from: number, to: number): void {
+  /** What the snap length has cut off is not made up. */
+  private write(
+    writer: CaptureWriter,
+    packet: Packet,
+    from: number,
+    to: number,
+    missing: number,
+  ): void {
     const { epochSec, nanos } = this.frame;
-    writer.write(packet.bytes, from, to - from, to - from, epochSec, nanos);
+    const keptEnd = Math.min(to, packet.frameEnd - missing);
+    writer.write(packet.bytes, from, keptEnd - from, to - from, epochSec, nanos);
   }
 }

@@ -1,5 +1,6 @@
 import { EditLog, type EditLogs } from './edits.ts';
 import { StreamFronts } from './fronts.ts';
+import type { LineSink } from './lines.ts';
 
 /** Lines remembered per direction, so that a retransmission is not taken for another line. */
 const LINES_REMEMBERED = 16;
@@ -20,10 +21,14 @@ export class LineMemory {
 
 /** What is remembered of one control connection; pairs are by direction code. */
 export class Dialogue {
-  readonly fronts: readonly [StreamFronts, StreamFronts] = [new StreamFronts(), new StreamFronts()];
+  readonly fronts: readonly [StreamFronts, StreamFronts];
   readonly edits: EditLogs = [new EditLog(), new EditLog()];
   /** Lines that announced something. */
   readonly announced: readonly [LineMemory, LineMemory] = [new LineMemory(), new LineMemory()];
   /** Commands of the client that named somebody else. */
   readonly bounces = new LineMemory();
+
+  constructor(sink: LineSink) {
+    this.fronts = [new StreamFronts(sink), new StreamFronts(sink)];
+  }
 }

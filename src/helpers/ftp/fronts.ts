@@ -1,20 +1,17 @@
 import { seqDiff } from '../../wire/index.ts';
-import {
-  endOfLine,
-  type LineSink,
-  LineTracker,
-  SegmentOrder,
-  type SegmentOrderCode,
-} from './lines.ts';
+import { type LineSink, LineTracker } from './lines.ts';
 
 /** Places of one stream that are followed at once. nf_conntrack_ftp.c remembers two. */
-const MAX_FRONTS = 4;
-const LF = 0x0a;
+const MAX_FRONTS = 8;
+/** What lies farther back than this is not compared: sequence numbers wrap. */
+const MAX_PIECE_BYTES = 1 << 30;
 
-/** A place up to which the stream has been seen without a hole, from `startSeq` on. */
+/** A piece of the stream, [startSeq, tracker.nextSeq), that has been seen without a hole. */
 interface Front {
   readonly tracker: LineTracker;
   startSeq: number;
+  /** Whether the line that the tracker stands in may have begun before the piece did. */
+  isUncertain: boolean;
 }
 
 /**
@@ -26,86 +23,111 @@ interface Front {
  *
  * A reordered command is read as if it had come in time. Nothing is held back.
  */
-export class StreamFronts {
-  /** Oldest first. */
+export class StreamFronts implements LineSink {
+  /** Whether the line being presented may be the end of a line only. */
+  isUncertain = false;
+  /**
+   * True where the last segment ended in a line whose rest has gone on before it: the line was
+   * presented as unfinished, and will never be presented whole.
+   */
+  isTorn = false;
+  /** The first byte of a hole that `take` has just given up watching, or null. */
+  givenUpSeq: number | null = null;
+
+  /** In the order of the stream; pieces neither touch nor overlap. */
   private readonly fronts: Front[] = [];
+  private current: Front | null = null;
+  private readonly sink: LineSink;
+
+  constructor(sink: LineSink) {
+    this.sink = sink;
+  }
 
   /** The next byte is `seq` and begins a line. */
   startAt(seq: number): void {
-    const tracker = this.fronts[0]?.tracker ?? new LineTracker();
-    tracker.startAt(seq);
     this.fronts.length = 0;
-    this.fronts.push({ tracker, startSeq: seq });
+    this.fronts.push(frontAt(seq, false));
   }
 
   /**
-   * Takes the payload [start, end) of a segment and presents its lines to `sink`. With `Unknown` and
-   * `Gap` the bytes before the first LF were not presented: nobody knows where their line began.
-   * `Retransmission`: at least a part of the segment is not new.
+   * Takes the payload [start, end) of a segment and has its lines presented. False where the segment
+   * is not wholly new: bytes seen before are not presented.
    */
-  take(
+  take(bytes: Uint8Array, start: number, end: number, seq: number): boolean {
+    this.isTorn = false;
+    this.givenUpSeq = null;
+    const afterSeq = (seq + (end - start)) | 0;
+    if (this.isOld(seq, afterSeq)) return false;
+    const front = this.continuedBy(seq, afterSeq) ?? this.add(seq);
+    const isNew = seqDiff(seq, front.tracker.nextSeq) === 0;
+    this.current = front;
+    front.tracker.feed(bytes, start, end, seq, this);
+    this.merge(front);
+    return isNew;
+  }
+
+  line(bytes: Uint8Array, start: number, end: number, lineSeq: number, carried: number): void {
+    this.isUncertain = this.current!.isUncertain;
+    this.current!.isUncertain = false;
+    this.sink.line(bytes, start, end, lineSeq, carried);
+  }
+
+  unfinished(
     bytes: Uint8Array,
     start: number,
     end: number,
-    seq: number,
-    sink: LineSink,
-  ): SegmentOrderCode {
-    const front = this.continuedBy(seq, end - start);
-    if (front === null) {
-      if (this.isOld(seq, end - start)) return SegmentOrder.Retransmission;
-      const isFirst = this.fronts.length === 0;
-      enter(this.add(seq).tracker, bytes, start, end, seq, sink);
-      return isFirst ? SegmentOrder.Unknown : SegmentOrder.Gap;
-    }
-    const order = front.tracker.classify(seq, end - start);
-    if (front.tracker.lineStartKnown) {
-      front.tracker.feed(bytes, start, end, seq, sink);
-      this.merge(front);
-      return order;
-    }
-    enter(front.tracker, bytes, start, end, seq, sink);
-    this.merge(front);
-    return SegmentOrder.Unknown;
+    lineSeq: number,
+    carried: number,
+  ): void {
+    this.isUncertain = this.current!.isUncertain;
+    this.sink.unfinished(bytes, start, end, lineSeq, carried);
   }
 
-  /** The front that the segment goes on from, with at least one new byte. */
-  private continuedBy(seq: number, length: number): Front | null {
-    for (const front of this.fronts) {
-      const ahead = seqDiff(seq, front.tracker.nextSeq);
-      if (ahead <= 0 && ahead + length > 0 && seqDiff(seq, front.startSeq) >= 0) return front;
-    }
-    return this.beforeItsFront(seq, length);
+  overLong(lineSeq: number, head: Uint8Array, start: number, end: number, carried: number): void {
+    this.isUncertain = this.current!.isUncertain;
+    this.current!.isUncertain = false;
+    this.sink.overLong(lineSeq, head, start, end, carried);
   }
 
-  /** A retransmission may also begin before the place where a front was entered. */
-  private beforeItsFront(seq: number, length: number): Front | null {
+  private isOld(seq: number, afterSeq: number): boolean {
+    return this.fronts.some(
+      ({ startSeq, tracker }) =>
+        seqDiff(seq, startSeq) >= 0 && seqDiff(afterSeq, tracker.nextSeq) <= 0,
+    );
+  }
+
+  /** The piece that the segment lengthens at its end. */
+  private continuedBy(seq: number, afterSeq: number): Front | null {
     for (const front of this.fronts) {
-      if (seqDiff(seq, front.tracker.nextSeq) <= 0) {
-        return seqDiff(seq + length, front.tracker.nextSeq) > 0 ? front : null;
-      }
+      const { nextSeq } = front.tracker;
+      if (seqDiff(seq, nextSeq) <= 0 && seqDiff(afterSeq, nextSeq) > 0) return front;
     }
     return null;
   }
 
-  private isOld(seq: number, length: number): boolean {
-    return this.fronts.some(({ tracker }) => seqDiff(seq + length, tracker.nextSeq) <= 0);
-  }
-
+  /** Begins another piece. Where there are too many, the first hole is given up for it. */
   private add(seq: number): Front {
-    if (this.fronts.length >= MAX_FRONTS) this.fronts.shift();
-    const added = { tracker: new LineTracker(), startSeq: seq };
-    this.fronts.push(added);
+    if (this.fronts.length >= MAX_FRONTS) this.givenUpSeq = this.fronts.shift()!.tracker.nextSeq;
+    const added = frontAt(seq, true);
+    const at = this.fronts.findIndex(({ startSeq }) => seqDiff(startSeq, seq) > 0);
+    if (at < 0) this.fronts.push(added);
+    else this.fronts.splice(at, 0, added);
     return added;
   }
 
-  /** Once a hole is filled, one front stands for both sides of it. */
+  /** Once a hole is filled, one piece stands for both sides of it. */
   private merge(moved: Front): void {
     const at = this.fronts.indexOf(moved);
-    const { nextSeq } = moved.tracker;
+    const { nextSeq, keptBytes } = moved.tracker;
+    if (seqDiff(nextSeq, moved.startSeq) > MAX_PIECE_BYTES) {
+      moved.startSeq = (nextSeq - MAX_PIECE_BYTES) | 0;
+    }
     while (at + 1 < this.fronts.length) {
       const newer = this.fronts[at + 1]!;
       if (seqDiff(nextSeq, newer.startSeq) < 0) return;
       if (seqDiff(nextSeq, newer.tracker.nextSeq) < 0) {
+        this.isTorn = keptBytes > 0;
+        if (seqDiff(moved.startSeq, newer.startSeq) < 0) newer.startSeq = moved.startSeq;
         this.fronts.splice(at, 1);
         return;
       }
@@ -114,22 +136,8 @@ export class StreamFronts {
   }
 }
 
-/** A segment in the middle of nowhere: behind its first LF a line begins for certain. */
-function enter(
-  tracker: LineTracker,
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-  seq: number,
-  sink: LineSink,
-): void {
-  const lineStart = endOfLine(bytes, start, end);
-  if (bytes[lineStart - 1] !== LF) {
-    tracker.forget();
-    tracker.feed(bytes, start, end, seq, sink);
-    return;
-  }
-  const lineSeq = (seq + (lineStart - start)) | 0;
-  tracker.startAt(lineSeq);
-  tracker.feed(bytes, lineStart, end, lineSeq, sink);
+function frontAt(seq: number, isUncertain: boolean): Front {
+  const tracker = new LineTracker();
+  tracker.startAt(seq);
+  return { tracker, startSeq: seq | 0, isUncertain };
 }

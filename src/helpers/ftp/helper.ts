@@ -15,6 +15,7 @@ import { type Helper, HelperId, HelperVerdict, type HelperVerdictCode } from '..
 import { Dialogue } from './dialogue.ts';
 import { EditOutcome, logOf } from './edits.ts';
 import { ExpectationMaker } from './expect.ts';
+import type { StreamFronts } from './fronts.ts';
 import {
   AnnouncementKind,
   FtpAnnouncement,
@@ -26,7 +27,7 @@ import {
   parseReply,
 } from './grammar.ts';
 import { LineInHand } from './line-in-hand.ts';
-import { endOfLine, type LineSink, SegmentOrder } from './lines.ts';
+import { endOfLine, type LineSink } from './lines.ts';
 import { endpointHasPassed, neutralised } from './neutralise.ts';
 import { type BounceAction, type FtpListener, type FtpPolicy, RefusalReason } from './policy.ts';
 import { quoteLine } from './quote.ts';
@@ -45,6 +46,8 @@ interface FtpParts {
   readonly clock: Clock;
   readonly random: Prng;
 }
+
+const LETTER_P = 0x70;
 
 /**
  * The FTP helper: reads PORT and EPRT of the client, 227 and 229 of the server, expects the data
@@ -74,6 +77,7 @@ export class FtpHelper implements Helper, LineSink {
   private direction: DirectionCode = Direction.Original;
   private packet: Packet | null = null;
   private dialogue: Dialogue | null = null;
+  private fronts: StreamFronts | null = null;
   private verdict: HelperVerdictCode = HelperVerdict.Accept;
   private readonly hand = new LineInHand();
 
@@ -119,7 +123,7 @@ export class FtpHelper implements Helper, LineSink {
   private dialogueOf(row: number): Dialogue {
     let dialogue = this.dialogues.get(row);
     if (dialogue === undefined) {
-      dialogue = new Dialogue();
+      dialogue = new Dialogue(this);
       this.dialogues.set(row, dialogue);
     }
     return dialogue;
@@ -128,48 +132,64 @@ export class FtpHelper implements Helper, LineSink {
   private read(packet: Packet, dialogue: Dialogue): void {
     const { bytes, payloadOffset: start, seq } = packet;
     const end = start + packet.payloadLen;
-    const order = dialogue.fronts[this.direction].take(bytes, start, end, seq, this);
-    if (order === SegmentOrder.InOrder) return;
-    if (order !== SegmentOrder.Retransmission) {
-      this.suspect(bytes, start, endOfLine(bytes, start, end), seq, true);
-      return;
-    }
-    // The receiver may not have seen the first copy, and the two need not be the same.
+    const fronts = dialogue.fronts[this.direction];
+    this.fronts = fronts;
+    const isNew = fronts.take(bytes, start, end, seq);
     if (this.direction !== Direction.Original) return;
-    for (let at = start; at < end; ) {
-      const lineEnd = endOfLine(bytes, at, end);
-      this.suspect(bytes, at, lineEnd, seq + (at - start), false);
-      at = lineEnd;
+    if (fronts.isTorn) this.refuseTorn();
+    if (fronts.givenUpSeq !== null && this.policy.bounce !== 'pass') {
+      // What fills the hole now would not be joined with the line before it: it must not arrive.
+      logOf(dialogue.edits, this.direction).block(fronts.givenUpSeq, 1);
     }
+    if (!isNew) this.suspectCopy(bytes, start, end, seq);
   }
 
-  /** What may not be a line at all: it can open nothing, but it can be a bounce. */
-  private suspect(
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    seq: number,
-    isNew: boolean,
-  ): void {
-    this.hand.set(bytes, start, end, seq, 0);
-    if (this.parseInHand() !== FtpParse.Ok) return;
-    const isBounce = this.direction === Direction.Original && !this.namesItsSender();
-    if (isBounce) this.refuseBounce();
-    else if (isNew) this.refuse(RefusalReason.LineStartUnknown, 'pass');
+  /** The receiver may not have seen the first copy, and the two need not be the same. */
+  private suspectCopy(bytes: Uint8Array, start: number, end: number, seq: number): void {
+    for (let at = start; at < end; ) {
+      const lineEnd = endOfLine(bytes, at, end);
+      this.hand.set(bytes, at, lineEnd, seq + (at - start), 0);
+      if (this.parseInHand() === FtpParse.Ok && !this.namesItsSender()) this.refuseBounce();
+      at = lineEnd;
+    }
   }
 
   line(bytes: Uint8Array, start: number, end: number, lineSeq: number, carried: number): void {
     this.hand.set(bytes, start, end, lineSeq, carried);
     const parsed = this.parseInHand();
     if (parsed === FtpParse.NotForUs) return;
-    if (parsed !== FtpParse.Ok) this.refuse(ftpParseName(parsed), 'pass');
-    else if (this.namesItsSender()) this.announce();
-    else if (this.direction === Direction.Original) this.refuseBounce();
-    else this.refuse(RefusalReason.AddressMismatch, 'pass');
+    const { isUncertain } = this.fronts!;
+    if (parsed !== FtpParse.Ok) {
+      if (!isUncertain) this.refuse(ftpParseName(parsed), 'pass');
+    } else if (!this.namesItsSender() && this.direction === Direction.Original) {
+      this.refuseBounce();
+    } else if (isUncertain) {
+      this.refuse(RefusalReason.LineStartUnknown, 'pass');
+    } else if (this.namesItsSender()) {
+      this.announce();
+    } else {
+      this.refuse(RefusalReason.AddressMismatch, 'pass');
+    }
   }
 
-  unfinished(): void {
-    // The rest of the line decides; nothing is held back for it.
+  /** The rest of the line decides; nothing is held back for it. */
+  unfinished(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    lineSeq: number,
+    carried: number,
+  ): void {
+    this.hand.set(bytes, start, end, lineSeq, carried);
+  }
+
+  /** The unfinished line in hand will not be seen whole: if it may become a bounce it is struck. */
+  private refuseTorn(): void {
+    const { bytes, start } = this.hand;
+    if (this.policy.bounce === 'pass' || this.parseInHand() !== FtpParse.Incomplete) return;
+    const isPort = (bytes[start]! | 0x20) === LETTER_P;
+    this.announcement.kind = isPort ? AnnouncementKind.Port : AnnouncementKind.Eprt;
+    this.refuse(RefusalReason.SplitLine, 'reject', true);
   }
 
   /** No honest announcement is this long. What such a command names cannot be told: it is struck. */
@@ -265,8 +285,8 @@ export class FtpHelper implements Helper, LineSink {
   }
 
   /** Reports and counts the line in hand, after doing about it what is `wanted`. */
-  private refuse(reason: string, wanted: BounceAction): void {
-    const action = this.strike(wanted, reason);
+  private refuse(reason: string, wanted: BounceAction, mayBounce = namesThirdParty(reason)): void {
+    const action = this.strike(wanted, mayBounce);
     this.counters.refused++;
     if (action !== 'pass') this.counters.rejected++;
     const { bytes, start, end } = this.hand;
@@ -280,7 +300,7 @@ export class FtpHelper implements Helper, LineSink {
   }
 
   /** Acts on the bytes of the line that have not gone on yet. Returns what was done in the end. */
-  private strike(wanted: BounceAction, reason: string): BounceAction {
+  private strike(wanted: BounceAction, mayBounce: boolean): BounceAction {
     const { bytes, start, end, seq, carried } = this.hand;
     const edits = logOf(this.dialogue!.edits, this.direction);
     if (wanted === 'drop') {
@@ -289,7 +309,6 @@ export class FtpHelper implements Helper, LineSink {
     } else if (wanted === 'reset') {
       this.verdict = HelperVerdict.Reset;
     } else if (wanted === 'reject') {
-      const mayBounce = namesThirdParty(reason);
       const harmless = neutralised(bytes, start, end, carried);
       const isTooLate =
         harmless === null ||

@@ -35,7 +35,7 @@ export interface FtpRefusal {
   readonly reason: string;
   /** The line as it stood on the wire, without its end, control characters escaped. */
   readonly line: string;
-  /** What was done about it: `pass` unless the bounce policy struck. */
+  /** What was done about it in the end. */
   readonly action: BounceAction;
 }
 

@@ -128,11 +128,12 @@ class TcpEvaluator implements MatchEvaluator {
       if (packet.fragmentOffset === 8) this.signal.hotdrop = true;
       return false;
     }
+    // The destination port first: it is what most rules ask for.
+    const destination = packet.dstPortOrIcmpTypeCode;
+    const hit = destination >= this.destinationMin && destination <= this.destinationMax;
+    if (hit === this.destinationNegated) return false;
     const source = packet.srcPortOrIcmpId;
     if ((source >= this.sourceMin && source <= this.sourceMax) === this.sourceNegated) return false;
-    const destination = packet.dstPortOrIcmpTypeCode;
-    const inRange = destination >= this.destinationMin && destination <= this.destinationMax;
-    if (inRange === this.destinationNegated) return false;
     const flagsEqual = (packet.tcpFlags & this.flagMask) === this.flagCompare;
     if (flagsEqual === this.flagsNegated) return false;
     if (this.optionKind < 0) return true;

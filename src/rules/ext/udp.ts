@@ -25,11 +25,12 @@ class UdpEvaluator implements MatchEvaluator {
   matches(ctx: RuleContext): boolean {
     const { packet } = ctx;
     if (packet.fragmentOffset !== 0) return false;
-    const source = packet.srcPortOrIcmpId;
-    if ((source >= this.sourceMin && source <= this.sourceMax) === this.sourceNegated) return false;
+    // The destination port first: it is what most rules ask for.
     const destination = packet.dstPortOrIcmpTypeCode;
-    const inRange = destination >= this.destinationMin && destination <= this.destinationMax;
-    return inRange !== this.destinationNegated;
+    const hit = destination >= this.destinationMin && destination <= this.destinationMax;
+    if (hit === this.destinationNegated) return false;
+    const source = packet.srcPortOrIcmpId;
+    return (source >= this.sourceMin && source <= this.sourceMax) !== this.sourceNegated;
   }
 }
 

@@ -21,6 +21,8 @@ export interface Statement {
 }
 
 const OPERATORS = ['&&', '||', ';;', ';', '|', '&', '(', ')'] as const;
+/** What ends a word outside quotes. Other white space, a carriage return say, is part of it. */
+const WORD_END = /[ \t\n;|&()<>]/;
 
 /** Takes statements from a script one at a time, so that variables set before are known. */
 export class ShellReader {
@@ -126,7 +128,7 @@ export class ShellReader {
     let present = false;
     for (;;) {
       const char = this.text[this.at];
-      if (char === undefined || /[\s;|&()<>]/.test(char)) break;
+      if (char === undefined || WORD_END.test(char)) break;
       if (char === "'") {
         text += this.singleQuoted();
         present = true;

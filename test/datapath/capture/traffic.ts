@@ -5,10 +5,13 @@
  */
 import { createSocket } from 'node:dgram';
 import { connect, createServer, isIPv6 } from 'node:net';
-import raw from 'raw-socket';
+import raw, { type Socket } from 'raw-socket';
 import { slowChecksum } from '../../support/slow-checksum.ts';
 
 const PORT = 7777;
+
+/** The addon does not keep its sockets from the collector. */
+const inUse: Socket[] = [];
 
 function serve(): void {
   const server = createServer({ allowHalfOpen: true }, (socket) => {
@@ -32,13 +35,14 @@ function ping(host: string, done: (result: string) => void): void {
   const six = isIPv6(host);
   const addressFamily = six ? raw.AddressFamily.IPv6 : raw.AddressFamily.IPv4;
   const socket = raw.createSocket({ protocol: six ? 58 : 1, addressFamily });
+  inUse.push(socket);
   const message = Buffer.from([six ? 128 : 8, 0, 0, 0, 0x12, 0x34, 0, 1]);
   if (!six) message.writeUInt16BE(slowChecksum(message), 2);
   socket.on('message', (packet) => {
     const type = packet[six ? 0 : (packet[0]! & 15) * 4];
     if (type === (six ? 129 : 0)) done('ok');
   });
-  socket.wrap.send(message, 0, message.length, host, () => undefined);
+  repeat(() => socket.wrap.send(message, 0, message.length, host, () => undefined));
 }
 
 function udp(host: string, done: (result: string) => void): void {
@@ -46,13 +50,19 @@ function udp(host: string, done: (result: string) => void): void {
   socket.on('message', (data) => done(data.toString() === 'hello' ? 'ok' : 'damaged'));
   socket.on('error', (error) => done(error.message));
   // Connected, so that an ICMP error is heard of.
-  socket.connect(PORT, host, () => socket.send('hello'));
+  socket.connect(PORT, host, () => repeat(() => socket.send('hello')));
 }
 
 function tcp(host: string, bytes: number, done: (result: string) => void): void {
   const socket = connect(PORT, host, () => socket.end(Buffer.alloc(bytes, 'x')));
   socket.on('data', (data) => done(data.toString() === String(bytes) ? 'ok' : `got ${data}`));
   socket.on('error', (error) => done(error.message));
+}
+
+/** A capture handle loses the first frame after it was opened: see `tapFilter`. */
+function repeat(send: () => void): void {
+  send();
+  setInterval(send, 200);
 }
 
 function within(timeoutMs: number, start: (done: (result: string) => void) => void) {

@@ -136,6 +136,22 @@ describe('reject', () => {
     assert.equal(session.stepAt(client, at + 2, BOUNCE.slice(2)), 'XX 6,6,6,6,0,80\r\n');
   });
 
+  test('a command whose rest went on before its beginning', () => {
+    const session = withPolicy('reject');
+    const { client } = session;
+    session.stepAt(client, client.next + 3, BOUNCE.slice(3));
+    assert.equal(session.stepAt(client, client.next, BOUNCE.slice(0, 3)), 'XXX');
+    assert.deepEqual(session.refusals(), ['PORT split-line reject "POR"']);
+  });
+
+  test('a hole that is no more watched stays one', () => {
+    const session = withPolicy('reject');
+    const { client } = session;
+    session.step('C', 'PO');
+    for (let i = 1; i <= 8; i++) session.stepAt(client, client.next + 40 * i, 'NOOP\r\n');
+    assert.equal(session.stepAt(client, client.next, BOUNCE.slice(2)), 'drop');
+  });
+
   test('a command padded beyond any line length', () => {
     const long = `PORT 6,6,6,6,0,80${' '.repeat(600)}\r\n`;
     const session = withPolicy('reject');
