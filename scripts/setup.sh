@@ -152,7 +152,7 @@ install_npm_packages() {
     say 'npm packages are there already'
   else
     say 'installing npm packages (npm ci)'
-    npm ci --no-audit --no-fund --loglevel=error >&2 9<&-
+    CXXFLAGS="-DNDEBUG ${CXXFLAGS:-}" npm ci --no-audit --no-fund --loglevel=error >&2 9<&-
   fi
   report_addons
   printf '%s\n' "$wanted" >"$stamp"

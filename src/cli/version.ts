@@ -1,8 +1,11 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 
-/** The version in package.json, which lies beside `dist/`. */
+/** The version in the nearest package.json above this file: ours, wherever it was compiled to. */
 export function version(): string {
-  const path = new URL('../../../package.json', import.meta.url);
-  const parsed: unknown = JSON.parse(readFileSync(path, 'utf8'));
+  let directory = new URL('./', import.meta.url);
+  while (!existsSync(new URL('package.json', directory)) && directory.pathname !== '/') {
+    directory = new URL('../', directory);
+  }
+  const parsed: unknown = JSON.parse(readFileSync(new URL('package.json', directory), 'utf8'));
   return (parsed as { version: string }).version;
 }

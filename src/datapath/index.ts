@@ -4,6 +4,13 @@
  * same engine. Knows neither rule text nor the command line. Native addons are loaded here only,
  * when a live capture is opened.
  */
+
+export {
+  CaptureDatapath,
+  type CaptureOptions,
+  DatapathUnavailable,
+  prepareCapture,
+} from './capture/index.ts';
 export { MemoryDatapath, type Passed, type SentPacket } from './memory/index.ts';
 export {
   CapturedFrame,
@@ -16,9 +23,3 @@ export {
   ReplayDatapath,
   type ReplayObserver,
 } from './pcapfile/index.ts';
-export {
-  CaptureDatapath,
-  type CaptureOptions,
-  DatapathUnavailable,
-  prepareCapture,
-} from './capture/index.ts';

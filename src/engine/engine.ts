@@ -216,12 +216,14 @@ export class Engine {
   }
 
   /**
-   * Longer than the way out takes. What is longer than its own way in allows too is a super-frame
-   * that segmentation offload made of smaller ones: the datapath cuts it again.
+   * Longer than the way out takes, and not to be fragmented. What is longer than its own way in
+   * allows too is a super-frame that segmentation offload made of smaller ones: the datapath cuts it
+   * again, as it fragments what may be fragmented.
    */
   private isTooBig(packet: Packet): boolean {
     const length = packet.l3End - packet.l3Offset;
-    return length > this.routes.mtu && length <= this.routes.mtuOf(this.flight.inIf);
+    if (length <= this.routes.mtu || length > this.routes.mtuOf(this.flight.inIf)) return false;
+    return packet.family === 6 || packet.dontFragment;
   }
 
   private refuseRoute(kind: number): OutcomeCode {

@@ -71,7 +71,6 @@ export class Tracking {
     const { table } = this.conntrack;
     if (table.hasStatus(row, Status.SrcNat)) context.ctState |= CtStateBit.Snat;
     if (table.hasStatus(row, Status.DstNat)) context.ctState |= CtStateBit.Dnat;
-    context.mark = table.get(row, Field.Mark);
     context.masterHelper = helperName(table.get(row, Field.MasterHelper));
   }
 

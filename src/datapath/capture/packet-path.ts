@@ -10,6 +10,7 @@ import {
   Packet,
   Proto,
 } from '../../wire/index.ts';
+import { IpFragmenter } from './fragment.ts';
 import { FrameViews } from './frame-views.ts';
 import { MssTable } from './mss-table.ts';
 import { TcpSegmenter } from './segment.ts';
@@ -79,6 +80,7 @@ export class PacketPath {
   private readonly log: (line: string) => void;
   private readonly now: () => number;
   private readonly segmenter = new TcpSegmenter();
+  private readonly fragmenter = new IpFragmenter();
   private readonly mssTable = new MssTable();
   private count = 0;
   private inTurnCount = 0;
@@ -188,15 +190,21 @@ export class PacketPath {
   }
 
   /**
-   * Longer than the way out takes, and yet the engine let it through: a super-frame, or a segment
-   * that grew by translation. TCP can be cut; datagrams of another protocol cannot, since nobody
-   * knows any more where one ended.
+   * Longer than the way out takes, and yet the engine let it through: a super-frame, a segment that
+   * grew by translation, or an IPv4 datagram that may be fragmented. A super-frame of datagrams
+   * cannot be cut, since nobody knows any more where one ended.
    */
   private cut(outIf: number, mtu: number): void {
-    const { packet, segmenter, stats } = this;
+    const { packet } = this;
     const whole = decodeFrame(packet) === Decode.Ok && !packet.isFragment;
-    const cuttable = whole && packet.protocol === Proto.Tcp;
-    if (!cuttable || !segmenter.begin(packet, mtu, this.mssTable.towards(packet))) {
+    if (whole && packet.protocol === Proto.Tcp) this.segment(outIf, mtu);
+    else if (packet.family === 4 && !packet.dontFragment) this.fragment(outIf, mtu);
+    else this.stats.unsegmentable++;
+  }
+
+  private segment(outIf: number, mtu: number): void {
+    const { packet, segmenter, stats } = this;
+    if (!segmenter.begin(packet, mtu, this.mssTable.towards(packet))) {
       stats.unsegmentable++;
       return;
     }
@@ -204,6 +212,18 @@ export class PacketPath {
     while (segmenter.next()) {
       stats.segments++;
       this.sender.forward(segmenter.segment, outIf);
+    }
+  }
+
+  private fragment(outIf: number, mtu: number): void {
+    const { packet, fragmenter, stats } = this;
+    if (!fragmenter.begin(packet, mtu)) {
+      stats.unsegmentable++;
+      return;
+    }
+    while (fragmenter.next()) {
+      stats.fragments++;
+      this.sender.forward(fragmenter.fragment, outIf);
     }
   }
 

@@ -12,6 +12,8 @@ export interface CaptureStats {
   /** Super-frames cut, and the segments they became. */
   superFrames: number;
   segments: number;
+  /** IPv4 fragments made of what was too long for the way out. */
+  fragments: number;
   /** Checksums that a virtual link had left open. */
   completedChecksums: number;
   /** Dropped here: impossible addresses; too big to send and not to be cut; no way; while overloaded. */
@@ -38,6 +40,7 @@ export function newStats(): CaptureStats {
     emitted: 0,
     superFrames: 0,
     segments: 0,
+    fragments: 0,
     completedChecksums: 0,
     martians: 0,
     unsegmentable: 0,

@@ -25,7 +25,9 @@ export function readModprobe(words: readonly Word[], settings: ModuleSettings): 
   if (ftpModules.includes(name)) {
     settings.ftpPorts ??= [FTP_PORT];
     for (const parameter of parameters) readFtpParameter(parameter, settings);
-    return null;
+    return settings.ftpLoose
+      ? 'loose=1 has no effect: an address that is not the control peer never opens anything here'
+      : null;
   }
   if (ftpNatModules.includes(name)) {
     settings.natFtp = true;

@@ -204,6 +204,17 @@ describe('order and position', () => {
     assert.equal(session.around.engine.tracking.ftp.counters.announced, 1);
   });
 
+  test('nor does one that comes again together with the bytes that were missing before it', () => {
+    const session = ftpSession();
+    const { client, server } = session;
+    session.stepAt(client, client.next + 6, `NOOP\r\n${PORT}`);
+    session.dataSyn(server, 20, '10.0.1.2', 51210);
+    assert.equal(session.around.engine.flight.ctState, CtStateBit.Related);
+    session.stepAt(client, client.next, `NOOP\r\nNOOP\r\n${PORT}LIST\r\n`);
+    assert.deepEqual(session.expected(), []);
+    assert.equal(session.around.engine.tracking.ftp.counters.announced, 1);
+  });
+
   test('behind lost bytes a segment opens nothing until a line has ended', () => {
     const session = ftpSession();
     session.client.next += 100;
