@@ -21,7 +21,9 @@ export async function main(argv: readonly string[]): Promise<number> {
   const finish = (code: number) => {
     exitCode = code;
   };
-  const parser = yargs([...argv])
+  // A lone dash means standard input; the parser would take it for nothing.
+  const words = argv.map((word) => (word === '-' ? '/dev/stdin' : word));
+  const parser = yargs(words)
     .scriptName('pinhole')
     .usage(
       '$0 COMMAND [OPTIONS]\n\nAn FTP-aware stateful firewall and NAT helper for Linux gateways.',

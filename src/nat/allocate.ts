@@ -61,12 +61,19 @@ export class TupleAllocator {
   private pickAddress(tuple: Tuple, range: NatRange, manip: ManipCode): void {
     const { minAddress: min, maxAddress: max } = range;
     if (min === null || max === null) return;
-    const last = min.length - 1;
-    const hash = this.hashEnds(tuple, range.persistent);
-    const words = [...min];
-    // Ranges differ in their last word only; wider IPv6 ranges are refused when rules are loaded.
-    const size = (max[last]! >>> 0) - (min[last]! >>> 0) + 1;
-    words[last] = ((min[last]! >>> 0) + ((hash >>> 0) % size)) | 0;
+    const hash = this.hashEnds(tuple, range.persistent) >>> 0;
+    const words: number[] = [];
+    let atMin = true;
+    let atMax = true;
+    // Word by word, as long as the words before leave a bound to be kept.
+    for (let i = 0; i < min.length; i++) {
+      const low: number = atMin ? min[i]! >>> 0 : 0;
+      const high: number = atMax ? max[i]! >>> 0 : 0xffffffff;
+      const word: number = low + Math.floor((hash / 0x100000000) * (high - low + 1));
+      words.push(word | 0);
+      atMin &&= word === low;
+      atMax &&= word === high;
+    }
     setAddress(tuple, words, manip);
   }
 

@@ -10,6 +10,7 @@ import { FtpSession, secret, serverAddress } from './ftp-session.ts';
 import { gatewayPrograms } from './gateways.ts';
 import { pinholeMain, requireLive, run, withLab } from './harness.ts';
 import { untilTrue } from './until.ts';
+import { warmUp } from './warm-up.ts';
 
 const rules = `*nat
 :PREROUTING ACCEPT [0:0]
@@ -99,6 +100,12 @@ const natList = `Chain POSTROUTING (policy ACCEPT 0 packets, 0 bytes)
 `;
 
 async function countsWhatWasSent(daemon: Daemon, client: Agent, server: Agent): Promise<void> {
+  await warmUp(daemon, [
+    [client, '192.168.77.1'],
+    [server, '203.0.113.1'],
+  ]);
+  await daemon.show('conntrack', '-F');
+  await daemon.show('iptables', '-Z');
   // Somebody listens, so that no ICMP error comes back to be counted.
   const listeners = [4_000, 4_001].map((fromPort) => server.udp({ from: serverAddress, fromPort }));
   await Promise.all(listeners);
