@@ -125,13 +125,16 @@ export class Conntrack {
 
   private resolve(packet: Packet): void {
     this.tuple.fromPacket(packet);
-    const ref = this.find(this.tuple);
+    const ref = this.lookup(this.tuple);
     if (ref < 0) this.start(packet);
     else this.follow(ref, packet);
   }
 
-  /** Looks a tuple up; an entry whose time is over is removed and not found. */
-  private find(tuple: Tuple): number {
+  /**
+   * The reference (row << 1 | direction) of the living connection with this tuple, or -1; an entry
+   * whose time is over is removed and not found.
+   */
+  lookup(tuple: Tuple): number {
     const ref = this.table.lookup(tuple);
     if (ref < 0) return -1;
     if (!this.isOver(ref >> 1)) return ref;
@@ -246,7 +249,7 @@ export class Conntrack {
   private insertOverExpired(row: number): boolean {
     for (const direction of [Direction.Original, Direction.Reply]) {
       this.table.readTuple(row, direction, this.inverse);
-      this.find(this.inverse);
+      this.lookup(this.inverse);
     }
     return this.table.insert(row);
   }

@@ -1,9 +1,8 @@
 import { Field, Status } from '../conntrack/index.ts';
 import type { Engine } from '../engine/index.ts';
-import { zeroCounters } from '../rules/index.ts';
 import { connectionDto, expectationDto, statsDto } from './dto.ts';
 import type { EventHub } from './events.ts';
-import { answerIptables } from './iptables.ts';
+import { answerIptables, zeroIptables } from './iptables.ts';
 import type { ControlRequest, EventName } from './protocol.ts';
 import type { Reply, RequestHandler } from './serve-lines.ts';
 
@@ -66,8 +65,7 @@ async function answer(
     case 'expect.events':
       return follow((tell) => host.events.watchExpectations(tell), reply, signal);
     case 'iptables.zero':
-      zeroCounters(engine.rules);
-      return reply.done();
+      return zeroIptables(engine, request, reply);
     case 'iptables.list':
     case 'iptables.specs':
     case 'iptables.save':

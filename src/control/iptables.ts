@@ -66,6 +66,31 @@ async function answerChains(
   reply.done();
 }
 
+/**
+ * Sets counters to zero, of a table, a chain or one rule, as `iptables -Z` does. Ends with the names
+ * of the chains, in the order of a listing.
+ */
+export function zeroIptables(engine: Engine, request: ControlRequest, reply: Reply): void {
+  const { rules } = engine;
+  const { args } = request;
+  const family: Family = args.family === 6 ? 6 : 4;
+  const name = text(args.table) ?? 'filter';
+  if (!tableNames.some((known) => known === name)) return reply.error('NO_TABLE', name);
+  const table = rules.ruleSet.familyTables(family).find((known) => known.name === name);
+  const chainName = text(args.chain);
+  const all = table?.sortedChains() ?? [];
+  const chains = all.filter((chain) => chainName === null || chain.name === chainName);
+  if (chainName !== null && chains.length === 0) return reply.error('NO_CHAIN', chainName);
+  const number = typeof args.ruleNumber === 'number' ? args.ruleNumber : null;
+  for (const chain of chains) {
+    const owners =
+      number === null ? [chain, ...chain.rules] : chain.rules.slice(number - 1, number);
+    if (owners.length === 0) return reply.error('NO_RULE', `${number}`);
+    for (const owner of owners) rules.setCounters(owner, { packets: 0, bytes: 0 });
+  }
+  reply.done({ chains: chains.map((chain) => chain.name) });
+}
+
 function text(value: unknown): string | null {
   return typeof value === 'string' ? value : null;
 }

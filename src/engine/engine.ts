@@ -201,6 +201,9 @@ export class Engine {
       this.actions.timeExceeded();
       return this.drop(DropReason.TtlExceeded);
     }
+    if (packet.isFragment && this.rules.hasTable(packet.family as Family, TableId.Nat)) {
+      return this.drop(DropReason.FragmentUnderNat);
+    }
     this.leaveBy(this.routes.outIf);
     if (this.isTooBig(packet)) {
       this.actions.tooBig(this.routes.mtu);

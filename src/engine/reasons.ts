@@ -27,6 +27,8 @@ export const DropReason = {
   HelperDrop: 14,
   HelperReset: 15,
   DamagedOptions: 16,
+  /** A fragment where addresses are translated: it cannot be, and must not leak the inside ones. */
+  FragmentUnderNat: 17,
 } as const;
 export type DropReasonCode = (typeof DropReason)[keyof typeof DropReason];
 
@@ -48,6 +50,7 @@ const names: readonly string[] = [
   'ftp-blocked',
   'ftp-reset',
   'damaged-tcp-options',
+  'fragment-under-nat',
 ];
 
 export const DROP_REASONS = names.length;

@@ -40,7 +40,7 @@ export class Tracking {
     this.flight = flight;
     this.ftpPorts = settings.ftpPorts;
     this.conntrack = new Conntrack(clock, settings.conntrack, seed);
-    this.nat = new Nat(this.conntrack.table, random, seed);
+    this.nat = new Nat(this.conntrack.table, random, seed, this.conntrack);
     this.seqAdjust = new SeqAdjustTable(this.conntrack.table);
     const { conntrack, seqAdjust } = this;
     this.ftp = new FtpHelper({ conntrack, seqAdjust, clock, random }, settings.ftp);

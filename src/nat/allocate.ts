@@ -1,5 +1,5 @@
 import { mix32, mixFinish, type Prng } from '../base/index.ts';
-import { type ConntrackTable, Tuple } from '../conntrack/index.ts';
+import { Tuple } from '../conntrack/index.ts';
 import type { NatRange } from '../rules/index.ts';
 import { Proto } from '../wire/index.ts';
 import { hasPorts } from './rewrite.ts';
@@ -13,19 +13,25 @@ const FIRST_ROUND_ATTEMPTS = 128;
 /** A round of fewer attempts than this is the last one. */
 const LAST_ROUND_ATTEMPTS = 16;
 
+/** Who knows which tuples are in use: the tracker, or its table alone. */
+export interface TupleFinder {
+  /** row << 1 | direction of the connection with this tuple, or -1. */
+  lookup(tuple: Tuple): number;
+}
+
 /**
  * Finds the tuple a new connection shall be seen with: the one it has where that fits the range and
  * is free, else an address of the range and a port near the old one, else a random port. Follows
  * get_unique_tuple and nf_nat_l4proto_unique_tuple of net/netfilter/nf_nat_core.c.
  */
 export class TupleAllocator {
-  private readonly table: ConntrackTable;
+  private readonly connections: TupleFinder;
   private readonly random: Prng;
   private readonly seed: number;
   private readonly reply = new Tuple();
 
-  constructor(table: ConntrackTable, random: Prng, seed: number) {
-    this.table = table;
+  constructor(connections: TupleFinder, random: Prng, seed: number) {
+    this.connections = connections;
     this.random = random;
     this.seed = seed;
   }
@@ -53,7 +59,7 @@ export class TupleAllocator {
   /** True where another connection is answered under the tuple that answers `tuple`. */
   isTaken(tuple: Tuple, row: number): boolean {
     this.reply.invertFrom(tuple);
-    const holder = this.table.lookup(this.reply);
+    const holder = this.connections.lookup(this.reply);
     return holder >= 0 && holder >> 1 !== row;
   }
 

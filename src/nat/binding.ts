@@ -8,7 +8,7 @@ import {
 } from '../conntrack/index.ts';
 import type { NatRange } from '../rules/index.ts';
 import type { Packet } from '../wire/index.ts';
-import { Manip, type ManipCode, TupleAllocator } from './allocate.ts';
+import { Manip, type ManipCode, TupleAllocator, type TupleFinder } from './allocate.ts';
 import { rewriteDestination, rewriteSource } from './rewrite.ts';
 
 /** A range that asks for nothing: the connection keeps its tuple unless that is taken. */
@@ -34,9 +34,10 @@ export class Nat {
   private readonly before = new Tuple();
   private readonly target = new Tuple();
 
-  constructor(table: ConntrackTable, random: Prng, seed: number) {
+  /** @param connections who is asked for tuples in use; expired entries need not count */
+  constructor(table: ConntrackTable, random: Prng, seed: number, connections: TupleFinder = table) {
     this.table = table;
-    this.allocator = new TupleAllocator(table, random, seed);
+    this.allocator = new TupleAllocator(connections, random, seed);
   }
 
   /** True once the side has been decided, with or without translation. */

@@ -2,7 +2,13 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Outcome } from '../../src/engine/index.ts';
 import { type Left, makeGateway } from '../support/gateway.ts';
-import { buildIcmp, buildIcmpv6, buildTcp, buildUdp } from '../support/packets.ts';
+import {
+  buildIcmp,
+  buildIcmpv6,
+  buildIpv4Fragment,
+  buildTcp,
+  buildUdp,
+} from '../support/packets.ts';
 import { TcpSession } from '../support/tcp-session.ts';
 
 const client = '192.168.1.10';
@@ -41,6 +47,31 @@ describe('source NAT', () => {
       assert.equal(gateway.eventTexts('destroy').length, 1);
     });
   }
+
+  test('the port of a connection whose time is over is free, swept or not', () => {
+    const range = '-A POSTROUTING -o wan -p udp -j SNAT --to-source 203.0.113.1:7000-7001';
+    const gateway = makeGateway({ rules: nat(range) });
+    const from = (i: number) =>
+      buildUdp({ src: `192.168.1.${i}`, dst: server, sport: 5000, dport: 53 });
+    assert.deepEqual(
+      [10, 11].map((i) => gateway.inject('lan', from(i)).seen?.sport).sort(),
+      [7000, 7001],
+    );
+    assert.equal(gateway.inject('lan', from(12)).reason, 'nat-exhausted');
+    // Past the 30 s of an unanswered datagram, without a sweep in between.
+    gateway.clock.set(gateway.clock.sec + 31, 0);
+    assert.equal(gateway.inject('lan', from(12)).outcome, Outcome.Forward);
+  });
+
+  test('a fragment, which cannot be translated, does not leave with its inside address', () => {
+    const gateway = makeGateway({ rules: nat('-A POSTROUTING -o wan -j MASQUERADE') });
+    const fragment = { src: client, dst: server, protocol: 17, payload: new Uint8Array(64) };
+    const first = buildIpv4Fragment({ ...fragment, offsetBytes: 0, more: true });
+    const later = buildIpv4Fragment({ ...fragment, offsetBytes: 64, more: false });
+    assert.equal(gateway.inject('lan', first).reason, 'fragment-under-nat');
+    assert.equal(gateway.inject('lan', later).reason, 'fragment-under-nat');
+    assert.equal(makeGateway({ rules: '' }).inject('lan', later).outcome, Outcome.Forward);
+  });
 
   test('two clients with one port: answers find their way back', () => {
     const gateway = makeGateway({ rules: nat('-A POSTROUTING -o wan -j MASQUERADE') });

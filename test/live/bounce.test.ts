@@ -52,7 +52,9 @@ async function everyScreen(daemon: Daemon): Promise<string> {
     ['conntrack', '-L', 'expect'],
     ['iptables', '-L', '-n', '-v'],
   ] as const;
-  const shown = await Promise.all(screens.map(([command, ...rest]) => daemon.cli(command, ...rest)));
+  const shown = await Promise.all(
+    screens.map(([command, ...rest]) => daemon.cli(command, ...rest)),
+  );
   return shown.map(({ stdout, stderr }) => stdout + stderr).join('\n');
 }
 
@@ -143,7 +145,10 @@ async function resetsBothEnds(lab: Lab): Promise<void> {
     assert.equal(await serverIsConnected(lab, session), true);
     await session.send(eprtLine);
     assert.equal(await client.codeOf(session.reply()), 'ECONNRESET');
-    await untilTrue('the reset at the server', async () => !(await serverIsConnected(lab, session)));
+    await untilTrue(
+      'the reset at the server',
+      async () => !(await serverIsConnected(lab, session)),
+    );
     assert.deepEqual(await daemon.expectations(), []);
     const entry = await daemon.connectionFrom(session.control.port);
     assert.ok(entry === undefined || entry.state === 'CLOSE', entry?.state);

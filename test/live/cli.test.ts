@@ -39,7 +39,11 @@ async function conntrack(daemon: Daemon, ...argv: string[]): Promise<Shown> {
   const { stdout, stderr, code } = await daemon.cli('conntrack', ...argv);
   // A listing has no order, with the kernel neither.
   const lines = stdout.split('\n').slice(0, -1).map(masked).sort();
-  return { lines, summary: stderr.replace('conntrack v1.4.7 (conntrack-tools): ', '').trim(), code };
+  return {
+    lines,
+    summary: stderr.replace('conntrack v1.4.7 (conntrack-tools): ', '').trim(),
+    code,
+  };
 }
 
 const listed = (count: number) => `${count} flow entries have been shown.`;
@@ -148,7 +152,10 @@ async function passiveSession(daemon: Daemon, agent: Agent): Promise<void> {
   assert.deepEqual(tcpEvents(events).slice(before), life);
   await deleteAndFlush(daemon, again);
   assert.equal(await events.stop(), 0);
-  assert.match(events.text(), /conntrack v1\.4\.7 \(conntrack-tools\): \d+ flow events have been shown\.\n$/);
+  assert.match(
+    events.text(),
+    /conntrack v1\.4\.7 \(conntrack-tools\): \d+ flow events have been shown\.\n$/,
+  );
 }
 
 async function whileHeld(daemon: Daemon, port: number): Promise<void> {

@@ -2,11 +2,7 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import {
-  type ConntrackDto,
-  ControlClient,
-  type ExpectDto,
-} from '../../src/control/index.ts';
+import { type ConntrackDto, ControlClient, type ExpectDto } from '../../src/control/index.ts';
 import { type Background, type Lab, pinholeMain, type RunResult, run, startIn } from './harness.ts';
 import { until, untilTrue } from './until.ts';
 
@@ -85,8 +81,11 @@ export class Daemon {
 
   /** Waits until the log matches. */
   logged(pattern: RegExp): Promise<void> {
-    return untilTrue(`the log line ${pattern}`, () => pattern.test(this.log()), 5_000, () =>
-      this.log(),
+    return untilTrue(
+      `the log line ${pattern}`,
+      () => pattern.test(this.log()),
+      5_000,
+      () => this.log(),
     );
   }
 

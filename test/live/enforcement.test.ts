@@ -70,7 +70,14 @@ COMMIT
 `;
 
 /** Connects, sends a line each way; resolves to the peer as the accepting side saw it. */
-async function converses(from: Agent, to: Agent, host: string, port: number, at = host, atPort = port) {
+async function converses(
+  from: Agent,
+  to: Agent,
+  host: string,
+  port: number,
+  at = host,
+  atPort = port,
+) {
   const listener = await to.listen({ from: at, fromPort: atPort });
   const socket = await from.connect(host, port);
   const accepted = await to.accept(listener);

@@ -1,6 +1,7 @@
 /** `pinhole conntrack -E`, running beside the test. */
-import { type Background, pinholeMain, startIn } from './harness.ts';
+
 import type { Daemon } from './daemon.ts';
+import { type Background, pinholeMain, startIn } from './harness.ts';
 import { untilTrue } from './until.ts';
 
 const started = 'starting\n';

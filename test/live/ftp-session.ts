@@ -123,5 +123,7 @@ export function announcement(verb: 'PORT' | 'EPRT', address: string, port: numbe
 }
 
 export function bigChecksum(lab: Lab): string {
-  return createHash('sha256').update(readFileSync(join(lab.runDir, 'big.bin'))).digest('hex');
+  return createHash('sha256')
+    .update(readFileSync(join(lab.runDir, 'big.bin')))
+    .digest('hex');
 }

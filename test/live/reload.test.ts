@@ -19,14 +19,20 @@ interface Stage {
 
 /** How many lines of the log match, so that a test can wait for one more. */
 function count(daemon: Daemon, pattern: RegExp): number {
-  return daemon.log().split('\n').filter((line) => pattern.test(line)).length;
+  return daemon
+    .log()
+    .split('\n')
+    .filter((line) => pattern.test(line)).length;
 }
 
 async function reload(daemon: Daemon, outcome: RegExp): Promise<void> {
   const before = count(daemon, outcome);
   daemon.signal('SIGHUP');
-  await untilTrue(`${outcome} in the log`, () => count(daemon, outcome) > before, 5_000, () =>
-    daemon.log(),
+  await untilTrue(
+    `${outcome} in the log`,
+    () => count(daemon, outcome) > before,
+    5_000,
+    () => daemon.log(),
   );
 }
 
@@ -41,8 +47,7 @@ async function packetsOf(daemon: Daemon, rule: string): Promise<number> {
 
 const established = '-A FORWARD -m conntrack --ctstate ESTABLISHED -j ACCEPT';
 const newFtp = '-A FORWARD -p tcp -m tcp --dport 21 -m conntrack --ctstate NEW -j ACCEPT';
-const related =
-  '-A FORWARD -m conntrack --ctstate RELATED -m helper --helper ftp -j ACCEPT';
+const related = '-A FORWARD -m conntrack --ctstate RELATED -m helper --helper ftp -j ACCEPT';
 const refusing = '-A FORWARD -p tcp -m tcp --dport 7777 -j REJECT --reject-with tcp-reset';
 
 async function duringTransfer({ lab, client }: Stage): Promise<void> {
@@ -89,12 +94,15 @@ COMMIT
   for (const place of ['3:34', '4:15']) {
     assert.ok(daemon.log().includes(`Z ${path}:${place}: error: `), daemon.log());
   }
-  await assert.rejects(daemon.ask((client) => client.request('reload', {}).done), (error) => {
-    assert.ok(error instanceof ControlError);
-    assert.equal(error.code, 'RULES_REFUSED');
-    assert.match(error.message, /rules\.v4:3:34: [^]*rules\.v4:4:15: /);
-    return true;
-  });
+  await assert.rejects(
+    daemon.ask((client) => client.request('reload', {}).done),
+    (error) => {
+      assert.ok(error instanceof ControlError);
+      assert.equal(error.code, 'RULES_REFUSED');
+      assert.match(error.message, /rules\.v4:3:34: [^]*rules\.v4:4:15: /);
+      return true;
+    },
+  );
   assert.equal(await daemon.show('iptables', '-S'), before);
   rmSync(path);
   await reload(daemon, /rules not changed/);
@@ -124,7 +132,9 @@ async function announcedOn2121(daemon: Daemon, stage: Stage): Promise<string> {
   await server.line(answering);
   await server.send(answering, '227 Entering Passive Mode (203,0,113,21,195,80).\r\n');
   await client.line(control);
-  const entry = await until('the connection', () => daemon.connectionFrom(control.port).then((e) => e ?? null));
+  const entry = await until('the connection', () =>
+    daemon.connectionFrom(control.port).then((e) => e ?? null),
+  );
   const expected = (await daemon.expectations()).map(({ dport }) => dport);
   for (const [agent, socket] of [
     [client, control],

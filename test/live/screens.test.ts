@@ -43,10 +43,15 @@ async function sendCounted(daemon: Daemon, agent: Agent): Promise<void> {
   await agent.sendTo(socket, serverAddress, 6_000, '0123456789');
   await agent.close(socket);
   let counters = '';
-  await untilTrue('the last datagram to be counted', async () => {
-    counters = await daemon.show('iptables', '-L', 'FORWARD', '-n', '-v', '-x');
-    return /policy DROP 1 packets/.test(counters);
-  }, 5_000, () => counters);
+  await untilTrue(
+    'the last datagram to be counted',
+    async () => {
+      counters = await daemon.show('iptables', '-L', 'FORWARD', '-n', '-v', '-x');
+      return /policy DROP 1 packets/.test(counters);
+    },
+    5_000,
+    () => counters,
+  );
 }
 
 const list = `Chain INPUT (policy ACCEPT 0 packets, 0 bytes)
@@ -114,19 +119,33 @@ async function countsWhatWasSent(daemon: Daemon, client: Agent, server: Agent): 
   const [listed, specified, savedText, nat, six] = await Promise.all([
     daemon.show('iptables', '-L', '-n', '-v'),
     daemon.show('iptables', '-S'),
-    daemon.show('iptables-save', '-c', '-t', 'filter'),
+    savedFilter(daemon),
     daemon.show('iptables', ...natChain),
     daemon.show('ip6tables', '-S'),
   ]);
   assert.equal(listed, list);
   assert.equal(specified, specs);
-  assert.equal(savedText.replace(/^#.*\n/gm, ''), saved);
+  assert.equal(savedText, saved);
   assert.equal(nat, natList);
   assert.equal(six, '-P INPUT ACCEPT\n-P FORWARD ACCEPT\n-P OUTPUT ACCEPT\n');
 
-  assert.equal(await daemon.show('iptables', '-L', '-n', '-v', '-Z'), list);
-  const zeroed = await daemon.show('iptables-save', '-c');
-  assert.doesNotMatch(zeroed, /\[[1-9]\d*:/);
+  const input = list.slice(0, list.indexOf('\nChain FORWARD'));
+  const shownAndZeroed = await daemon.show('iptables', '-L', '-v', '-n', '-Z', 'INPUT');
+  assert.equal(shownAndZeroed, `${input}Zeroing chain \`INPUT'\n`);
+  const inputZeroed = saved.replace('[3:114] -A INPUT', '[0:0] -A INPUT');
+  await daemon.show('ip6tables', '-Z');
+  assert.equal(await savedFilter(daemon), inputZeroed);
+  await daemon.show('iptables', '-Z', 'FORWARD', '3');
+  assert.equal(await savedFilter(daemon), inputZeroed.replace('[3:114]', '[0:0]'));
+  await daemon.show('iptables', '-Z');
+  assert.doesNotMatch(await savedFilter(daemon), /\[[1-9]\d*:/);
+  // Another table is another matter.
+  assert.equal(await daemon.show('iptables', ...natChain), natList);
+}
+
+async function savedFilter(daemon: Daemon): Promise<string> {
+  const text = await daemon.show('iptables-save', '-c', '-t', 'filter');
+  return text.replace(/^#.*\n/gm, '');
 }
 
 async function saysWhatIsWrong(daemon: Daemon): Promise<void> {
@@ -134,6 +153,13 @@ async function saysWhatIsWrong(daemon: Daemon): Promise<void> {
   const hint = (name: string) => `Try \`${name} -h' or '${name} --help' for more information.\n`;
   const wrong = [
     [['iptables', '-L', 'NOWHERE'], 1, 'iptables: No chain/target/match by that name.\n'],
+    [['iptables', '-Z', 'NOWHERE'], 1, 'iptables: No chain/target/match by that name.\n'],
+    [['iptables', '-Z', 'INPUT', '2'], 1, 'iptables: Index of rule is too big.\n'],
+    [
+      ['iptables', '-L', '-S'],
+      2,
+      `iptables ${version}: Cannot use -S with -L\n${hint('iptables')}`,
+    ],
     [
       ['iptables', '-t', 'nowhere', '-L'],
       3,
@@ -146,7 +172,11 @@ async function saysWhatIsWrong(daemon: Daemon): Promise<void> {
       `iptables-save ${version}: Cannot initialize: Table does not exist (do you need to insmod?)\n`,
     ],
     [['iptables'], 2, `iptables ${version}: no command specified\n${hint('iptables')}`],
-    [['ip6tables', '-L', '-q'], 2, `ip6tables ${version}: unknown option "-q"\n${hint('ip6tables')}`],
+    [
+      ['ip6tables', '-L', '-q'],
+      2,
+      `ip6tables ${version}: unknown option "-q"\n${hint('ip6tables')}`,
+    ],
   ] as const;
   await Promise.all(
     wrong.map(async ([[command, ...rest], exitCode, message]) => {
@@ -176,7 +206,10 @@ async function standsGarbage(daemon: Daemon): Promise<void> {
   assert.equal((mode & 0o777).toString(8), '600');
   const refusal = (code: string) => new RegExp(`^\\{"id":null,"error":\\{"code":"${code}"`);
   assert.match(await sendBytes(daemon.socket, 'GET / HTTP/1.0\r\n\r\n'), refusal('LINE_NOT_JSON'));
-  assert.match(await sendBytes(daemon.socket, Buffer.from([0xff, 0x00, 0x0a])), refusal('LINE_NOT_JSON'));
+  assert.match(
+    await sendBytes(daemon.socket, Buffer.from([0xff, 0x00, 0x0a])),
+    refusal('LINE_NOT_JSON'),
+  );
   assert.match(await sendBytes(daemon.socket, '{"id":"x","cmd":1}\n'), refusal('BAD_REQUEST'));
   const endless = await sendBytes(daemon.socket, 'x'.repeat(4 << 20));
   if (endless !== '') assert.match(endless, refusal('LINE_TOO_LONG'));
@@ -207,9 +240,18 @@ async function dumpsDuringTraffic(daemon: Daemon, agent: Agent): Promise<void> {
   const transfer = session.download('PASV', daemon.lab);
   const list = () => daemon.show('conntrack', '-L', '-p', 'udp');
   const argv = `node ${pinholeMain} conntrack --socket ${daemon.socket} -L | head -n 1`;
-  const [first, second, cut] = await Promise.all([list(), list(), run(['sh', '-c', argv]), transfer]);
+  const [first, second, cut] = await Promise.all([
+    list(),
+    list(),
+    run(['sh', '-c', argv]),
+    transfer,
+  ]);
   const ports = (text: string) =>
-    text.split('\n').slice(0, -1).map((line) => / dport=(\d+) /.exec(line)?.[1]).sort();
+    text
+      .split('\n')
+      .slice(0, -1)
+      .map((line) => / dport=(\d+) /.exec(line)?.[1])
+      .sort();
   const all = Array.from({ length: flows }, (_, i) => `${4_001 + i}`);
   assert.deepEqual(ports(first), all);
   assert.deepEqual(ports(second), all);

@@ -82,7 +82,9 @@ const refusals: readonly Refusal[] = [
       ...['--socket', 'RUN/precious/pinhole.sock'],
     ],
     exitCode: 1,
-    says: [/^pinhole run: cannot listen on .*precious\/pinhole\.sock: E.*; give another --socket\n$/],
+    says: [
+      /^pinhole run: cannot listen on .*precious\/pinhole\.sock: E.*; give another --socket\n$/,
+    ],
   },
   ...['0', '65536', 'ftp', '21,', '1,2,3,4,5,6,7,8,9'].map((ports) => ({
     name: `--ftp-ports ${ports}`,

@@ -60,17 +60,22 @@ async function ask(
   request: ListRequest,
   io: IptablesIo,
 ): Promise<number> {
-  const { command, chain, ruleNumber, ...rest } = request;
+  const { command, chain, ruleNumber, thenZero, ...rest } = request;
   const args: IptablesArgs = { family: program.family, ...rest };
   if (chain !== null) args.chain = chain;
   if (ruleNumber !== null) args.ruleNumber = ruleNumber;
   try {
-    await print(`iptables.${command}`, args, io);
+    if (command !== 'zero') await print(`iptables.${command}`, args, io);
+    if (command === 'zero' || thenZero) await zero(args, io);
     return Exit.Ok;
   } catch (error) {
     if (!(error instanceof ControlError)) throw error;
     if (error.code === 'NO_CHAIN') {
       io.stderr(`${program.name}: No chain/target/match by that name.\n`);
+      return Exit.Failure;
+    }
+    if (error.code === 'NO_RULE') {
+      io.stderr(`${program.name}: Index of rule is too big.\n`);
       return Exit.Failure;
     }
     if (error.code !== 'NO_TABLE') throw error;
@@ -82,8 +87,19 @@ async function ask(
   }
 }
 
+async function zero(args: IptablesArgs, io: IptablesIo): Promise<void> {
+  const client = await io.client();
+  try {
+    const { chains } = await client.request('iptables.zero', args).done;
+    if (args.verbose !== true || !Array.isArray(chains)) return;
+    for (const chain of chains) io.stdout(`Zeroing chain \`${String(chain)}'\n`);
+  } finally {
+    client.close();
+  }
+}
+
 async function print(
-  command: 'iptables.list' | 'iptables.specs' | 'iptables.save' | 'iptables.zero',
+  command: 'iptables.list' | 'iptables.specs' | 'iptables.save',
   args: IptablesArgs,
   io: IptablesIo,
 ): Promise<void> {
@@ -117,7 +133,7 @@ function helpText(name: string): string {
   return [
     `Usage: pinhole ${name} [--socket PATH] [-t TABLE] -L [CHAIN [NUMBER]] [-n] [-v] [-x] [--line-numbers]`,
     `       pinhole ${name} [--socket PATH] [-t TABLE] -S [CHAIN [NUMBER]] [-v]`,
-    `       pinhole ${name} [--socket PATH] [-t TABLE] -Z`,
+    `       pinhole ${name} [--socket PATH] [-t TABLE] -Z [CHAIN [NUMBER]]`,
     '',
     'Shows the rules of the running gateway with their counters, as iptables does.',
     'Rules are changed in the rule file; SIGHUP makes the gateway read it again.',

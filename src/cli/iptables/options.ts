@@ -10,6 +10,8 @@ export interface ListRequest {
   readonly numeric: boolean;
   readonly exact: boolean;
   readonly lineNumbers: boolean;
+  /** -Z beside -L or -S: shown first, then set to zero. */
+  readonly thenZero: boolean;
 }
 
 type CommandKey = ListRequest['command'];
@@ -51,6 +53,7 @@ class Parser {
   private readonly argv: readonly string[];
   private at = 0;
   private command: CommandKey | null = null;
+  private thenZero = false;
   private commandFlag = '';
   private table = 'filter';
   private chain: string | null = null;
@@ -70,8 +73,8 @@ class Parser {
       else throw this.usage(`Bad argument \`${word}'`, false);
     }
     if (this.command === null) throw this.usage('no command specified');
-    const { command, table, chain, ruleNumber } = this;
-    return { command, table, chain, ruleNumber, ...this.set };
+    const { command, table, chain, ruleNumber, thenZero } = this;
+    return { command, table, chain, ruleNumber, thenZero, ...this.set };
   }
 
   private long(word: string): void {
@@ -114,11 +117,13 @@ class Parser {
 
   private begin(command: CommandKey, word: string): void {
     if (this.command !== null) {
-      throw this.usage(`Cannot use ${word} with ${this.commandFlag}`);
+      // Of two commands, one must be -Z.
+      this.thenZero = this.command !== command && (command === 'zero' || this.command === 'zero');
+      if (!this.thenZero) throw this.usage(`Cannot use ${word} with ${this.commandFlag}`);
     }
-    this.command = command;
+    if (this.command === null || this.command === 'zero') this.command = command;
     this.commandFlag = word;
-    this.chain = this.optionalWord();
+    this.chain = this.optionalWord() ?? this.chain;
     const number = this.chain === null ? null : this.optionalWord();
     if (number === null) return;
     this.ruleNumber = /^\d+$/.test(number) ? Number(number) : 0;
