@@ -70,7 +70,11 @@ async function answerChains(
  * Sets counters to zero, of a table, a chain or one rule, as `iptables -Z` does. Ends with the names
  * of the chains, in the order of a listing.
  */
-export function zeroIptables(engine: Engine, request: ControlRequest, reply: Reply): void {
+export async function zeroIptables(
+  engine: Engine,
+  request: ControlRequest,
+  reply: Reply,
+): Promise<void> {
   const { rules } = engine;
   const { args } = request;
   const family: Family = args.family === 6 ? 6 : 4;

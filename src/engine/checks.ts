@@ -25,6 +25,7 @@ export function transportFault(
     if (hasPartialChecksum(packet)) completeL4Checksum(packet);
     return TrackReason.None;
   }
+  if (packet.checksumIsOurs) return TrackReason.None;
   const found = verifyL4Checksum(packet);
   if (found === L4Checksum.Partial) completeL4Checksum(packet);
   return found === L4Checksum.Bad ? TrackReason.BadChecksum : TrackReason.None;

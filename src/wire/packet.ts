@@ -23,6 +23,9 @@ export class Packet {
   frameEnd = HEADROOM_BYTES;
   linkType: LinkTypeCode = LinkType.Ethernet;
 
+  /** Set by whoever has just computed the transport checksum: nobody need verify it again. */
+  checksumIsOurs = false;
+
   etherType = 0;
   /** VLAN id of the (outermost) 802.1Q tag, or -1. */
   vlanId = -1;
@@ -105,6 +108,7 @@ export class Packet {
   begin(length: number, linkType: LinkTypeCode): void {
     this.frameOffset = HEADROOM_BYTES;
     this.frameEnd = HEADROOM_BYTES + length;
+    this.checksumIsOurs = false;
     this.linkType = linkType;
   }
 

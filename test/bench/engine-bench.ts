@@ -4,6 +4,8 @@
  *
  *     npm run bench -- engine
  */
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { Clock } from '../../src/base/index.ts';
 import { MemoryDatapath } from '../../src/datapath/index.ts';
 import { defaultEngineSettings, Engine, Outcome, RouteKind } from '../../src/engine/index.ts';
@@ -24,6 +26,9 @@ COMMIT
 -A FORWARD -i lan0 -m conntrack --ctstate NEW -j ACCEPT
 COMMIT
 `;
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
 
 const CLIENT_NET = 0x0a000000;
 
@@ -135,20 +140,30 @@ function report(name: string, packets: number, run: () => void): void {
   );
 }
 
+/** Resident memory after a full collection, in bytes. */
+function residentBytes(): number {
+  collectGarbage();
+  return process.memoryUsage().rss;
+}
+
 function measureMemory(flows: number): void {
-  const before = process.memoryUsage().rss;
+  const before = residentBytes();
   const { datapath, engine } = makeGateway(flows, 'ignore');
+  const empty = residentBytes();
   for (let i = 0; i < flows; i++) {
-    const src = address(i + 256);
-    datapath.inject(
-      'lan0',
-      buildUdp({ src, dst: '198.51.100.7', sport: 40_000, dport: 5000 + (i >> 15), payload: 'x' }),
-    );
+    const frame = buildUdp({
+      src: address(i + 256),
+      dst: '198.51.100.7',
+      sport: 40_000,
+      dport: 5000 + (i >> 15),
+      payload: 'x',
+    });
+    datapath.inject('lan0', frame);
   }
-  const grown = process.memoryUsage().rss - before;
   const { count } = engine.tracking.conntrack.table;
+  const perFlow = Math.round((residentBytes() - empty) / count);
   console.log(
-    `memory: ${count} connections in a table for ${flows}, ${Math.round(grown / count)} bytes each (growth of the process)`,
+    `memory: ${count} connections: ${perFlow} bytes each beside ${Math.round((empty - before) / 1024)} KiB for an empty engine`,
   );
 }
 

@@ -49,9 +49,10 @@ async function endsBy(stage: Stage, signal: NodeJS.Signals): Promise<void> {
 /** An impatient administrator: the second signal must not stop the clearing up. */
 async function endsBySeveral({ lab, rules, before }: Stage): Promise<void> {
   const daemon = await Daemon.start(lab, [rules]);
-  await untilTrue('its end', () => {
-    if (daemon.isRunning()) daemon.signal('SIGTERM');
-    return !daemon.isRunning();
+  await untilTrue('its last word', () => {
+    const over = /stopped; the host is as it was/.test(daemon.log());
+    if (!over) daemon.signal('SIGTERM');
+    return over;
   });
   assert.equal(await daemon.ended(), 0, daemon.log());
   assert.equal(await hostState(lab), before);

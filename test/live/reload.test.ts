@@ -99,7 +99,7 @@ COMMIT
     (error) => {
       assert.ok(error instanceof ControlError);
       assert.equal(error.code, 'RULES_REFUSED');
-      assert.match(error.message, /rules\.v4:3:34: [^]*rules\.v4:4:15: /);
+      assert.match(error.message, /rules\.v4:3:34: .*rules\.v4:4:15: /s);
       return true;
     },
   );

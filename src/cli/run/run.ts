@@ -84,7 +84,6 @@ class Gateway {
   private closeClients = () => {};
   private end: (code: number) => void = () => {};
   private readonly ended: Promise<number>;
-  private readonly handlers: readonly [NodeJS.Signals, () => void][];
 
   constructor(options: RunOptions, ruleSet: RuleSet, datapath: CaptureDatapath, log: GatewayLog) {
     this.options = options;
@@ -105,16 +104,13 @@ class Gateway {
     });
     this.events = new EventHub(this.engine, log);
     this.engine.listener = this.events;
-    this.handlers = [
-      ['SIGINT', () => this.end(Exit.Ok)],
-      ['SIGTERM', () => this.end(Exit.Ok)],
-      ['SIGHUP', () => this.reloadAndLog()],
-    ];
     this.sayWhatIsNotEnforced(ruleSet);
   }
 
   start(server: Server): void {
-    for (const [signal, handler] of this.handlers) process.on(signal, handler);
+    process.on('SIGINT', () => this.end(Exit.Ok));
+    process.on('SIGTERM', () => this.end(Exit.Ok));
+    process.on('SIGHUP', () => this.reloadAndLog());
     const { close } = serveLines(server, gatewayHandler(this.controlHost()));
     this.closeClients = close;
     this.datapath.attach(this.engine);
@@ -124,11 +120,10 @@ class Gateway {
     return this.ended;
   }
 
+  /** The signal handlers stay: a second signal must not end the process before its host is back. */
   async stop(): Promise<void> {
     this.closeClients();
     await this.datapath.stop();
-    // Only now: a second signal must not end the process while it gives the host back.
-    for (const [signal, handler] of this.handlers) process.off(signal, handler);
     this.log.info('stopped; the host is as it was');
   }
 

@@ -167,6 +167,7 @@ export class PacketPath {
 
   private complete(): void {
     completeL4Checksum(this.packet);
+    this.packet.checksumIsOurs = true;
     this.stats.completedChecksums++;
   }
 
