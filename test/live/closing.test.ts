@@ -57,6 +57,8 @@ async function controlFirst(daemon: Daemon, agent: Agent): Promise<void> {
   await daemon.inState(data.port, 'ESTABLISHED');
   await readToEnd(daemon, agent, data);
   assert.match(await session.reply(), /^226 /);
+  // To its end: the server may have last words, and what is not read makes a FIN a reset.
+  assert.equal((await agent.read(session.control)).ended, true);
   await agent.close(session.control);
   await daemon.inState(session.control.port, 'TIME_WAIT');
   await daemon.inState(data.port, 'TIME_WAIT');

@@ -125,11 +125,13 @@ export class Daemon {
 
   /** Waits for a connection from this source port that is in this state. */
   inState(sport: number, state: string): Promise<ConntrackDto> {
+    let found = '';
     const ask = async () => {
       const entry = await this.connectionFrom(sport);
+      found = entry?.state ?? 'not there';
       return entry?.state === state ? entry : null;
     };
-    return until(`the connection from port ${sport} in ${state}`, ask, 5_000, () => this.log());
+    return until(`the connection from port ${sport} in ${state}`, ask, 5_000, () => found);
   }
 }
 

@@ -93,6 +93,12 @@ describe('scripts of plain iptables lines', () => {
     assert.equal(ports('1,2,3,4,5,6,7,8,9'), 1);
   });
 
+  test('loose=1 has no effect, and that is said', () => {
+    const warnings = (text: string) => load(`${text}\n`, {}, 'x.sh').warnings.map((w) => w.message);
+    assert.match(warnings('modprobe ip_conntrack_ftp loose=1')[0] ?? '', /^loose=1 has no effect/);
+    assert.deepEqual(warnings('modprobe ip_conntrack_ftp loose=0'), []);
+  });
+
   test('exit ends the script', () => {
     assert.deepEqual(specsOf('exit 0', 'rm -rf /'), []);
   });
