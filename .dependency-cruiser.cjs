@@ -1,7 +1,16 @@
 // The rooms of src/, lowest first. A room may import only rooms before it in this list, and only
 // through their index.ts. See docs/architecture.md.
 const rooms = [
-  'base', 'wire', 'conntrack', 'rules', 'nat', 'helpers', 'engine', 'datapath', 'control', 'cli',
+  'base',
+  'wire',
+  'conntrack',
+  'rules',
+  'nat',
+  'helpers',
+  'engine',
+  'datapath',
+  'control',
+  'cli',
 ];
 
 const oneWay = rooms.map((room, index) => ({
@@ -22,7 +31,12 @@ const throughIndex = rooms.map((room) => ({
 
 module.exports = {
   forbidden: [
-    { name: 'no-circular', severity: 'error', from: {}, to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } } },
+    {
+      name: 'no-circular',
+      severity: 'error',
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+    },
     {
       name: 'native-below-datapath-only',
       comment: 'cap and raw-socket are loaded below datapath/ only',
