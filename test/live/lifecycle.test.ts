@@ -8,7 +8,7 @@ import { Agent } from './agent.ts';
 import { Daemon, interfaceArguments, ruleFile, withDaemon } from './daemon.ts';
 import { bigChecksum, FtpSession, serverAddress } from './ftp-session.ts';
 import { gatewayPrograms } from './gateways.ts';
-import { type Lab, pinholeMain, repositoryRoot, requireLive, withLab } from './harness.ts';
+import { type Lab, pinholeMain, repositoryRoot, requireLive, runIn, withLab } from './harness.ts';
 import { hostState } from './host-state.ts';
 import { ftpFilter } from './rule-texts.ts';
 import { untilTrue } from './until.ts';
@@ -112,6 +112,12 @@ async function killed(stage: Stage): Promise<void> {
   await session.send('NOOP');
   assert.equal(await agent.codeOf(session.reply(0.3)), 'TIMEOUT');
   assert.equal(await agent.codeOf(agent.ping('192.168.77.1', 0.3)), 'TIMEOUT');
+
+  // A start that fails leaves it so.
+  const typo = ['--rules', rules, '--interface', 'nosuch0', '--socket', `${lab.runDir}/typo.sock`];
+  const failed = await runIn(lab, 'gateway', ['node', pinholeMain, 'run', ...typo]);
+  assert.equal(failed.code, 1, failed.stderr);
+  await assertManaged(stage);
 
   // The socket of the dead one is in the way, and so are its changes.
   const second = await Daemon.start(lab, [rules]);

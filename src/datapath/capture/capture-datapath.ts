@@ -107,6 +107,7 @@ export class CaptureDatapath {
     }
     try {
       for (const managed of this.managed) this.takeOver(managed, this.linkOf(managed));
+      this.changes.settle(this.options.interfaces);
     } catch (error) {
       this.undo();
       throw error;
@@ -213,7 +214,7 @@ interface CaptureParts {
 }
 
 /**
- * Prepares the live datapath in the network namespace of this process: undoes what a killed
+ * Prepares the live datapath in the network namespace of this process: reads what a killed
  * predecessor left, loads the addons, reads the routes. Nothing on the host is changed yet. Rejects
  * with `DatapathUnavailable`, which says what mends it.
  */
@@ -223,7 +224,7 @@ export async function prepareCapture(options: CaptureOptions): Promise<CaptureDa
   needPrograms(runCommand, log);
   const stateFile = stateFileOf(options.runDir ?? DEFAULT_RUN_DIR);
   const changes = new HostChanges({ stateFile, log });
-  changes.recoverStale();
+  changes.adoptStale();
   const addons = await loadAddons();
   if (assertsOnLinkDown()) {
     log(

@@ -18,12 +18,17 @@ export type CommandRunner = (argv: readonly string[]) => string;
 export interface HostChange {
   /** For the log, as "drop forwarding on eth0". */
   readonly what: string;
+  /** The interface that is changed. */
+  readonly device: string;
   readonly run: readonly string[];
+  /** What to run instead where an earlier process has made this change already. */
+  readonly again?: readonly string[];
   readonly undo: readonly string[];
 }
 
 interface UndoStep {
   readonly what: string;
+  readonly device: string;
   readonly undo: readonly string[];
 }
 
@@ -45,7 +50,7 @@ export interface HostChangesOptions {
 
 /**
  * What was changed on this host, and how to take it back. Each change is written to the state file
- * before it is made, so whatever ends the process, the next start can undo it (`recoverStale`).
+ * before it is made, so whatever ends the process, the next start can take over from it (`adoptStale`).
  * Everything here is synchronous: `undoAll` may be called from an `exit` handler. Undoing what is
  * already gone, an interface for one, is no error.
  */
@@ -55,6 +60,8 @@ export class HostChanges {
   private readonly run: CommandRunner;
   private readonly startTimeOf: (pid: number) => string;
   private steps: UndoStep[] = [];
+  /** Steps of an earlier process, until this start has succeeded or failed. */
+  private adopted = new Set<UndoStep>();
 
   constructor(options: HostChangesOptions) {
     this.stateFile = options.stateFile;
@@ -64,11 +71,12 @@ export class HostChanges {
   }
 
   /**
-   * Undoes what an earlier process left behind in this namespace. Returns the number of steps.
-   * Throws ('already-running') where that process still lives, and 'bad-state-file' where the file
-   * is not ours to read.
+   * Takes over what an earlier process left behind in this namespace. It stays in force, so that
+   * there is no moment in which the host forwards by itself, and where this start fails after all,
+   * nothing has changed. Returns the number of steps. Throws ('already-running') where that process
+   * still lives, and 'bad-state-file' where the file is not ours to read.
    */
-  recoverStale(): number {
+  adoptStale(): number {
     const state = this.read();
     if (state === null) return 0;
     if (state.pid !== process.pid && this.startTimeOf(state.pid) === state.started) {
@@ -79,15 +87,22 @@ export class HostChanges {
       );
     }
     this.steps = [...state.steps];
+    this.adopted = new Set(this.steps);
     const count = this.steps.length;
-    this.log(`capture: process ${state.pid} ended without cleaning up; undoing ${count} changes`);
-    this.undoAll();
+    this.log(
+      `capture: process ${state.pid} ended without cleaning up; taking over its ${count} changes`,
+    );
     return count;
   }
 
   /** Makes a change; the way back is on disk before. Throws what the program says. */
   apply(change: HostChange): void {
-    this.steps.push({ what: change.what, undo: change.undo });
+    if (this.isAdopted(change)) {
+      this.run(change.again ?? change.run);
+      return;
+    }
+    const { what, device, undo } = change;
+    this.steps.push({ what, device, undo });
     this.write();
     try {
       this.run(change.run);
@@ -98,17 +113,56 @@ export class HostChanges {
     }
   }
 
-  /** Takes everything back, last change first. Never throws; may be called again. */
+  private isAdopted(change: HostChange): boolean {
+    const wanted = change.undo.join(' ');
+    return [...this.adopted].some((step) => step.undo.join(' ') === wanted);
+  }
+
+  /**
+   * The start has succeeded: takes back what was taken over for interfaces that are not managed any
+   * more. What remains is undone at the end like everything else.
+   */
+  settle(managed: readonly string[]): void {
+    const forgotten = [...this.adopted].filter(({ device }) => !managed.includes(device));
+    this.adopted.clear();
+    if (forgotten.length === 0) return;
+    this.steps = this.steps.filter((step) => !forgotten.includes(step));
+    for (const step of forgotten.reverse()) this.undoStep(step);
+    if (this.steps.length > 0) this.write();
+    else this.removeFile();
+  }
+
+  /** A start that has failed: takes back what this process did, and leaves what it found. */
+  private undoNew(): void {
+    const found = this.steps.filter((step) => this.adopted.has(step));
+    this.steps = this.steps.filter((step) => !this.adopted.has(step));
+    while (this.steps.length > 0) this.undoStep(this.steps.pop()!);
+    this.steps = found;
+    if (found.length > 0) this.write();
+    else this.removeFile();
+  }
+
+  /**
+   * Takes everything back, last change first; but before `settle`, what an earlier process did stays.
+   * Never throws; may be called again.
+   */
   undoAll(): void {
+    if (this.adopted.size > 0) {
+      this.undoNew();
+      return;
+    }
     while (this.steps.length > 0) {
-      const step = this.steps.pop()!;
-      try {
-        this.run(step.undo);
-      } catch (error) {
-        this.log(`capture: not undone: ${step.what}: ${failureText(error)}`);
-      }
+      this.undoStep(this.steps.pop()!);
     }
     this.removeFile();
+  }
+
+  private undoStep(step: UndoStep): void {
+    try {
+      this.run(step.undo);
+    } catch (error) {
+      this.log(`capture: not undone: ${step.what}: ${failureText(error)}`);
+    }
   }
 
   private read(): State | null {

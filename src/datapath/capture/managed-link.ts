@@ -45,6 +45,7 @@ export class ManagedLink {
         `ingress drop of IPv${family} on ${this.name}`,
         addFilter(this.name, family, program),
         deleteFilter(this.name, family),
+        replaceFilter(this.name, family, program),
       );
     }
   }
@@ -87,6 +88,7 @@ export class ManagedLink {
     try {
       this.changes.apply({
         what: `${offload} off on ${this.name}`,
+        device: this.name,
         run: switchOffloads(this.name, [offload], false),
         undo: switchOffloads(this.name, [offload], true),
       });
@@ -99,9 +101,14 @@ export class ManagedLink {
     return this.run(['tc', 'qdisc', 'show', 'dev', this.name]).includes('qdisc clsact ');
   }
 
-  private apply(what: string, run: readonly string[], undo: readonly string[]): void {
+  private apply(
+    what: string,
+    run: readonly string[],
+    undo: readonly string[],
+    again: readonly string[] = run,
+  ): void {
     try {
-      this.changes.apply({ what, run, undo });
+      this.changes.apply({ what, device: this.name, run, again, undo });
     } catch (error) {
       throw new DatapathUnavailable(
         'command-failed',

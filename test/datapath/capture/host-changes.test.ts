@@ -56,7 +56,13 @@ class FakeHost {
   }
 }
 
-const change = (name: string) => ({ what: name, run: ['do', name], undo: ['undo', name] });
+const change = (name: string, device = 'eth0') => ({
+  what: name,
+  device,
+  run: ['do', name],
+  again: ['do again', name],
+  undo: ['undo', name],
+});
 
 describe('HostChanges', () => {
   test('undoes in the opposite order and leaves no file', (t) => {
@@ -76,25 +82,60 @@ describe('HostChanges', () => {
     assert.match(host.stateAtCommand[0]!, /"undo",\s+"a"/);
   });
 
-  test('killed between two steps: the next start undoes all, the unfinished step included', (t) => {
+  /** A host whose gateway was killed after some changes. */
+  function afterCrash(t: TestContext, ...made: ReturnType<typeof change>[]): FakeHost {
     const host = new FakeHost(t);
     const changes = host.changes();
-    changes.apply(change('a'));
+    for (const one of made) changes.apply(one);
+    host.dies();
+    host.commands.length = 0;
+    return host;
+  }
+
+  test('killed between two steps: taken over in force, undone at the end of the next run', (t) => {
+    const host = afterCrash(t, change('a'));
     // Killed within the second: on disk it is, whether it was made or not.
     writeFileSync(
       host.stateFile,
       readFileSync(host.stateFile, 'utf8').replace(
         /\n {1}\]/,
-        ',\n  {"what": "b", "undo": ["undo", "b"]}\n ]',
+        ',\n  {"what": "b", "device": "eth0", "undo": ["undo", "b"]}\n ]',
       ),
     );
-    host.dies();
-    host.commands.length = 0;
+    const changes = host.changes();
+    assert.equal(changes.adoptStale(), 2);
+    assert.deepEqual(host.commands, [], 'nothing is opened in between');
+    changes.apply(change('a'));
+    changes.settle(['eth0']);
+    assert.deepEqual(host.commands, ['do again a']);
     host.failing = ['undo b'];
-    assert.equal(host.changes().recoverStale(), 2);
-    assert.deepEqual(host.commands, ['undo b', 'undo a']);
+    changes.undoAll();
+    assert.deepEqual(host.commands, ['do again a', 'undo b', 'undo a']);
     assert.ok(!existsSync(host.stateFile));
     assert.match(host.log.join('\n'), /not undone: b: no: undo b/);
+  });
+
+  test('a start that fails after a crash leaves the host as the crash did', (t) => {
+    const host = afterCrash(t, change('a'));
+    const changes = host.changes();
+    changes.adoptStale();
+    changes.apply(change('new'));
+    changes.undoAll();
+    changes.undoAll();
+    assert.deepEqual(host.commands, ['do new', 'undo new']);
+    host.dies();
+    assert.equal(host.changes().adoptStale(), 1, 'and the next start finds it again');
+  });
+
+  test('what was done to an interface that is not managed any more is undone', (t) => {
+    const host = afterCrash(t, change('a', 'eth0'), change('b', 'eth1'), change('c', 'eth1'));
+    const changes = host.changes();
+    changes.adoptStale();
+    changes.settle(['eth0']);
+    assert.deepEqual(host.commands, ['undo c', 'undo b']);
+    changes.undoAll();
+    assert.deepEqual(host.commands, ['undo c', 'undo b', 'undo a']);
+    assert.ok(!existsSync(host.stateFile));
   });
 
   test('a change that is refused is not undone', (t) => {
@@ -107,8 +148,8 @@ describe('HostChanges', () => {
     assert.deepEqual(host.commands, ['do a', 'do b', 'undo a']);
   });
 
-  test('nothing left behind: nothing to recover', (t) => {
-    assert.equal(new FakeHost(t).changes().recoverStale(), 0);
+  test('nothing left behind: nothing to take over', (t) => {
+    assert.equal(new FakeHost(t).changes().adoptStale(), 0);
   });
 
   test('a predecessor that still lives is left alone', (t) => {
@@ -117,10 +158,10 @@ describe('HostChanges', () => {
     const state = JSON.parse(readFileSync(host.stateFile, 'utf8'));
     writeFileSync(host.stateFile, JSON.stringify({ ...state, pid: 4711, started: 'then' }));
     host.runningPids.set(4711, 'then');
-    assert.throws(() => host.changes().recoverStale(), { code: 'already-running' });
+    assert.throws(() => host.changes().adoptStale(), { code: 'already-running' });
     // The same pid given to another process later.
     host.runningPids.set(4711, 'later');
-    assert.equal(host.changes().recoverStale(), 1);
+    assert.equal(host.changes().adoptStale(), 1);
   });
 
   test('a damaged file is an error, and stays', (t) => {
@@ -128,7 +169,7 @@ describe('HostChanges', () => {
     host.changes().apply(change('a'));
     for (const text of ['', '{', '{}', 'null', '[]']) {
       writeFileSync(host.stateFile, text);
-      assert.throws(() => host.changes().recoverStale(), { code: 'bad-state-file' }, text);
+      assert.throws(() => host.changes().adoptStale(), { code: 'bad-state-file' }, text);
     }
     assert.ok(existsSync(host.stateFile));
   });

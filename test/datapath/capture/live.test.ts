@@ -85,7 +85,7 @@ test('capture datapath: forwards by itself, holds the kernel back, and leaves no
     await forwarding.stop();
     assert.equal(await hostState(lab), changed);
     const again = await startGateway(lab, 'forward');
-    assert.match(again.output(), /ended without cleaning up; undoing \d+ changes/);
+    assert.match(again.output(), /ended without cleaning up; taking over its \d+ changes/);
     const [what, result] = Object.entries(await ask(lab, 5000, 1000, server.slice(0, 1)))[0]!;
     assert.equal(result, 'ok', what);
     await again.stop();
