@@ -1,5 +1,4 @@
-import type { CommandModule } from 'yargs';
-import type { BounceAction } from '../../helpers/index.ts';
+import type { CommandModule, InferredOptionTypes } from 'yargs';
 import { CommandError, Exit } from '../exit-code.ts';
 import { type LogFormat, logFormats } from '../run/log.ts';
 import { runGateway } from '../run/run.ts';
@@ -11,15 +10,43 @@ const DEFAULT_MAXIMUM = 262_144;
 /** Rows are numbered in 30 bits, and their memory is one array. */
 const LARGEST_MAXIMUM = 8_388_608;
 
-interface Arguments {
-  rules: string[];
-  interface: string[];
-  socket: string;
-  'ftp-ports': string | undefined;
-  'ftp-bounce': BounceAction;
-  'log-format': LogFormat;
-  'conntrack-max': number;
-}
+const options = {
+  rules: {
+    type: 'string',
+    array: true,
+    requiresArg: true,
+    demandOption: true,
+    describe: 'Rule file: iptables-save format or a script (repeat for ip6tables rules)',
+  },
+  interface: {
+    alias: 'i',
+    type: 'string',
+    array: true,
+    requiresArg: true,
+    demandOption: true,
+    describe: 'Interface to take over (repeat)',
+  },
+  socket: {
+    type: 'string',
+    requiresArg: true,
+    default: defaultSocket(),
+    describe: 'Control socket',
+  },
+  ...ftpOptions,
+  'log-format': {
+    choices: logFormats,
+    default: 'text' as LogFormat,
+    describe: 'How events are logged on standard error',
+  },
+  'conntrack-max': {
+    type: 'number',
+    requiresArg: true,
+    default: DEFAULT_MAXIMUM,
+    describe: 'Most connections at once (nf_conntrack_max)',
+  },
+} as const;
+
+type Arguments = InferredOptionTypes<typeof options>;
 
 export function runCommand(finish: (code: number) => void): CommandModule<object, Arguments> {
   return {
@@ -27,43 +54,11 @@ export function runCommand(finish: (code: number) => void): CommandModule<object
     describe: 'Run the gateway in the foreground, on the given interfaces, as root',
     builder: (yargs) =>
       yargs
-        .option('rules', {
-          type: 'string',
-          array: true,
-          requiresArg: true,
-          demandOption: true,
-          describe: 'Rule file: iptables-save format or a script (repeat for ip6tables rules)',
-        })
-        .option('interface', {
-          alias: 'i',
-          type: 'string',
-          array: true,
-          requiresArg: true,
-          demandOption: true,
-          describe: 'Interface to take over (repeat)',
-        })
-        .option('socket', {
-          type: 'string',
-          requiresArg: true,
-          default: defaultSocket(),
-          describe: 'Control socket',
-        })
-        .options(ftpOptions)
-        .option('log-format', {
-          choices: logFormats,
-          default: 'text' as LogFormat,
-          describe: 'How events are logged on standard error',
-        })
-        .option('conntrack-max', {
-          type: 'number',
-          requiresArg: true,
-          default: DEFAULT_MAXIMUM,
-          describe: 'Most connections at once (nf_conntrack_max)',
-        })
+        .options(options)
         .epilogue(
           'SIGHUP re-reads the rule files: all or nothing, the tables are kept.\n' +
             'SIGINT and SIGTERM give the interfaces back to the kernel.',
-        ) as never,
+        ),
     handler: async (args) =>
       finish(
         await runGateway({
