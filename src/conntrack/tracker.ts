@@ -26,6 +26,9 @@ export function defaultConntrackSettings(): ConntrackSettings {
   return { maximum: 262_144, expectMaximum: 4096, timeouts: defaultTimeouts(), tcpLoose: true };
 }
 
+/** Few enough that a flood of new connections cannot make each of its packets expensive. */
+const ROWS_SWEPT_WHEN_FULL = 64;
+
 /** Counters under the column names of `conntrack -S`. */
 export interface ConntrackStats {
   found: number;
@@ -188,11 +191,18 @@ export class Conntrack {
     return trackDatagram(table, row, packet.protocol, clock.sec, settings.timeouts);
   }
 
+  /** A free row; in a full table one of an expired connection, if a short look finds one. */
+  private allocate(): number {
+    const row = this.table.allocate();
+    if (row >= 0 || this.sweep(ROWS_SWEPT_WHEN_FULL) === 0) return row;
+    return this.table.allocate();
+  }
+
   /** Gives the first packet of a connection a row of its own, not yet in the index. */
   private start(packet: Packet): void {
     this.reason = startRefusalOf(packet, this.settings.tcpLoose);
     if (this.reason !== TrackReason.None) return;
-    const row = this.table.allocate();
+    const row = this.allocate();
     if (row < 0) {
       this.reason = TrackReason.TableFull;
       this.stats.drop++;

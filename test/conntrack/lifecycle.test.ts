@@ -192,6 +192,14 @@ describe('the full table', () => {
     assert.equal(bench.stateName(), 'ESTABLISHED', 'who is in, stays in');
   });
 
+  test('an expired connection makes room by itself, without a sweep from outside', () => {
+    const bench = new Bench({ maximum: 2 });
+    for (const client of [1000, 1001]) bench.send(query(client));
+    bench.at(1000);
+    assert.ok(bench.send(query(1002)) >= 0);
+    assert.equal(bench.conntrack.stats.drop, 0);
+  });
+
   test('room again after expiry', () => {
     const bench = new Bench({ maximum: 2 });
     for (const client of [1000, 1001]) bench.send(query(client));
