@@ -65,9 +65,9 @@ export class ManagedLink {
 
   /**
    * Switches offloads off, as far as the device lets them go. A device without any is no error.
-   * On virtual links `gso` stays: it changes nothing that the tap sees, and where no offload is on
-   * libpcap (by its source; not tried here) makes the slots of its ring no longer than the MTU, though the other end may go on
-   * handing over super-frames, which would then arrive cut off.
+   * On virtual links `gso` stays on: the tap sees the same with it and without. Where every offload
+   * is off, libpcap makes the slots of its ring no longer than the MTU (by its source; not tried
+   * here), and super-frames, which the other end may still hand over, would arrive cut off.
    */
   switchOffloadsOff(isVirtual: boolean): void {
     let names: string[];
