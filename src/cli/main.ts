@@ -10,10 +10,12 @@ import { runCommand } from './commands/run-command.ts';
 import { statusCommand } from './commands/status-command.ts';
 import { CommandError, Exit } from './exit-code.ts';
 import { passThrough } from './pass-through.ts';
+import { socketLast } from './socket-path.ts';
 import { version } from './version.ts';
 
 /** Parses a command line and carries it out. Resolves to the exit code. */
-export async function main(argv: readonly string[]): Promise<number> {
+export async function main(commandLine: readonly string[]): Promise<number> {
+  const argv = socketLast(commandLine);
   // conntrack and iptables have command lines of their own, not for a general parser to touch.
   const own = passThrough(argv, [conntrackCommand, ...iptablesCommands]);
   if (own !== null) return own();

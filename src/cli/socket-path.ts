@@ -24,3 +24,9 @@ export function extractSocket(argv: readonly string[]): { socket: string; rest: 
   rest.splice(at, inline ? 1 : 2);
   return { socket, rest };
 }
+
+/** Moves a `--socket PATH` that stands before the command to the end, where every command finds it. */
+export function socketLast(argv: readonly string[]): readonly string[] {
+  const words = argv[0] === '--socket' ? 2 : argv[0]?.startsWith('--socket=') ? 1 : 0;
+  return [...argv.slice(words), ...argv.slice(0, words)];
+}

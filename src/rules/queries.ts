@@ -1,4 +1,11 @@
-import { type Rule, type RulePlace, type RuleSet, tableNames } from './model.ts';
+import {
+  type Chain,
+  type Rule,
+  type RulePlace,
+  type RuleSet,
+  type Table,
+  tableNames,
+} from './model.ts';
 
 /** Where a rule stands, for messages and reports. */
 export function describeRule(ruleSet: RuleSet, rule: Rule): RulePlace {
@@ -21,22 +28,43 @@ export interface OutputDemand {
 }
 
 /**
- * The rules of OUTPUT chains and DROP policies there: what a datapath that never sees the host's
- * own packets cannot enforce. Empty where there is none.
+ * What a datapath that never sees the host's own packets cannot enforce: rules of OUTPUT chains, DROP
+ * policies there, and REDIRECT, whose answers this host sends. Empty where there is none of these.
  */
 export function needsOutputHook(ruleSet: RuleSet): OutputDemand[] {
-  const demands: OutputDemand[] = [];
-  for (const table of ruleSet.allTables()) {
-    const chain = table.chains.get('OUTPUT');
-    if (chain === undefined) continue;
-    const where = `${table.family === 6 ? 'IPv6 ' : ''}${table.name} OUTPUT`;
-    if (chain.policy === 'DROP') {
-      const { policyFile: file, policyLine: line } = chain;
-      demands.push({ file, line, what: `${where} policy DROP` });
-    }
-    chain.rules.forEach(({ file, line }, i) => {
-      demands.push({ file, line, what: `${where} rule ${i + 1}` });
-    });
-  }
-  return demands;
+  return ruleSet
+    .allTables()
+    .flatMap((table) => [
+      ...outputDemands(table),
+      ...[...table.chains.values()].flatMap((chain) => redirectDemands(table, chain)),
+    ]);
+}
+
+function outputDemands(table: Table): OutputDemand[] {
+  const chain = table.chains.get('OUTPUT');
+  if (chain === undefined) return [];
+  const where = placeOf(table, chain);
+  const rules = chain.rules.map(({ file, line }, i) => ({
+    file,
+    line,
+    what: `${where} rule ${i + 1}`,
+  }));
+  if (chain.policy !== 'DROP') return rules;
+  return [
+    { file: chain.policyFile, line: chain.policyLine, what: `${where} policy DROP` },
+    ...rules,
+  ];
+}
+
+function redirectDemands(table: Table, chain: Chain): OutputDemand[] {
+  if (chain.name === 'OUTPUT') return [];
+  return chain.rules.flatMap(({ file, line, jump }, i) =>
+    jump.kind === 'target' && jump.target.name === 'REDIRECT'
+      ? [{ file, line, what: `${placeOf(table, chain)} rule ${i + 1}, REDIRECT: its answers` }]
+      : [],
+  );
+}
+
+function placeOf(table: Table, chain: Chain): string {
+  return `${table.family === 6 ? 'IPv6 ' : ''}${table.name} ${chain.name}`;
 }

@@ -281,6 +281,11 @@ describe('what others ask', () => {
       { file: 'a.rules', line: 4, what: 'filter OUTPUT rule 1' },
     ]);
     assert.deepEqual(needsOutputHook(ruleSetOf(block('filter', '-A INPUT -i lo'))), []);
+    const redirect = block('nat', '-A PREROUTING -p tcp --dport 2121 -j REDIRECT --to-ports 21');
+    assert.deepEqual(
+      needsOutputHook(ruleSetOf(redirect)).map(({ line, what }) => [line, what]),
+      [[2, 'nat PREROUTING rule 1, REDIRECT: its answers']],
+    );
     const scripted = ruleSetOf('iptables -P OUTPUT DROP\n', {}, 'b.sh');
     assert.deepEqual(needsOutputHook(scripted), [
       { file: 'b.sh', line: 1, what: 'filter OUTPUT policy DROP' },

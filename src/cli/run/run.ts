@@ -39,6 +39,8 @@ export async function runGateway(options: RunOptions): Promise<number> {
   if (process.geteuid?.() !== 0) {
     throw new CommandError('pinhole run: must be root: start it with sudo', Exit.NoGateway);
   }
+  // A reload asked for before there is anything to reload is no reason to end.
+  process.on('SIGHUP', () => {});
   const server = await listenOnSocket(options.socket);
   let gateway: Gateway | null = null;
   try {

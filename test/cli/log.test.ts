@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { GatewayLog } from '../../src/cli/run/log.ts';
+
+function makeLog(format: 'text' | 'json') {
+  const lines: string[] = [];
+  const clock = { ms: Date.UTC(2026, 10, 21, 8, 0, 0) };
+  const log = new GatewayLog(
+    format,
+    (line) => lines.push(line),
+    () => clock.ms,
+  );
+  return { log, lines, clock };
+}
+
+const refusal = {
+  event: 'REFUSED' as const,
+  time: 0,
+  helper: 'ftp',
+  kind: 'PORT',
+  reason: 'address-mismatch',
+  line: 'PORT 1,2,3,4,5,6',
+  master: { src: '10.0.0.1', dst: '192.0.2.1', sport: 4000, dport: 21 },
+};
+
+describe('the log of the gateway', () => {
+  test('text: time, then what happened, the line quoted', () => {
+    const { log, lines } = makeLog('text');
+    log.refused(refusal);
+    assert.deepEqual(lines, [
+      '2026-11-21T08:00:00.000Z ftp: refused PORT (address-mismatch) on ' +
+        '10.0.0.1:4000 > 192.0.2.1:21: "PORT 1,2,3,4,5,6"\n',
+    ]);
+  });
+
+  test('json: one object a line', () => {
+    const { log, lines } = makeLog('json');
+    log.refused(refusal);
+    log.ruleLog('DROP IN=eth0 OUT= ', 4);
+    const [first, second] = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+    assert.equal(first?.event, 'refused');
+    assert.equal(first?.reason, 'address-mismatch');
+    assert.deepEqual(first?.master, refusal.master);
+    assert.equal(second?.event, 'log');
+    assert.equal(second?.level, 'warning');
+    assert.equal(second?.line, 'DROP IN=eth0 OUT= ');
+  });
+
+  test('what strangers cause is rationed, and the rest counted', () => {
+    const { log, lines, clock } = makeLog('text');
+    for (let i = 0; i < 50; i++) log.refused(refusal);
+    assert.equal(lines.length, 20);
+    clock.ms += 1000;
+    log.refused(refusal);
+    assert.match(lines[20] ?? '', /warning: 30 lines of kind refused were not logged/);
+    assert.match(lines[21] ?? '', /refused PORT/);
+  });
+
+  test('one kind does not use up the ration of another, nor of the gateway itself', () => {
+    const { log, lines } = makeLog('text');
+    for (let i = 0; i < 50; i++) log.refused(refusal);
+    log.ruleLog('DROP', 4);
+    for (let i = 0; i < 30; i++) log.info('x');
+    assert.equal(lines.length, 20 + 1 + 30);
+  });
+});
