@@ -99,6 +99,25 @@ describe('scripts of plain iptables lines', () => {
     assert.deepEqual(warnings('modprobe ip_conntrack_ftp loose=0'), []);
   });
 
+  test('saving, restarting and waiting have no effect, and that is said', () => {
+    const read = (...lines: string[]) => load(script(...lines), {}, 'x.sh');
+    const guide = read(
+      '/sbin/iptables-save > /etc/sysconfig/iptables',
+      'service iptables save',
+      '/etc/init.d/iptables restart',
+      'sleep 1',
+    );
+    assert.equal(guide.errors.length, 0);
+    assert.deepEqual(
+      guide.warnings.map(({ line, message }) => [line, /has no effect here/.test(message)]),
+      [1, 2, 3, 4].map((line) => [line, true]),
+    );
+    // What a restart would load is not known unless the rules were stored before.
+    assert.equal(read('service iptables restart').errors.length, 1);
+    assert.equal(read('service iptables stop').errors.length, 1);
+    assert.equal(read('service httpd restart').errors.length, 1);
+  });
+
   test('exit ends the script', () => {
     assert.deepEqual(specsOf('exit 0', 'rm -rf /'), []);
   });

@@ -1,6 +1,7 @@
 import { RuleFault } from '../errors.ts';
 import type { Family } from '../model.ts';
 import { applyCommand } from './apply.ts';
+import { readHostCommand } from './host-commands.ts';
 import { readRuleLine } from './rule-line.ts';
 import { readModprobe, setSysctl } from './settings.ts';
 import { ShellReader, type Statement } from './shell-words.ts';
@@ -24,6 +25,8 @@ class ScriptReader {
   private readonly source: Source;
   private readonly reader: ShellReader;
   private readonly variables = new Map<string, string>();
+  /** The script has stored its rules. */
+  private saved = false;
   private skipNext = false;
   private ended = false;
 
@@ -70,6 +73,7 @@ class ScriptReader {
     const rest = this.takeAssignments(all);
     const [program, ...words] = rest;
     if (program === undefined) return;
+    if (this.hostCommand(program, words)) return;
     const name = program.text.replace(/^.*\//, '');
     if (name !== 'echo') this.refuseRedirections(statement);
     if (iptables.includes(name)) this.rule(words, 4, program);
@@ -86,6 +90,18 @@ class ScriptReader {
       const words = `${kind} \`${program.text}' is not understood`;
       throw new RuleFault('not-understood', words, 'scripts are read, never run', program);
     }
+  }
+
+  /** Saving rules, restarting their service, waiting: understood, and without effect here. */
+  private hostCommand(program: Word, words: readonly Word[]): boolean {
+    const known = readHostCommand(program, words, this.saved);
+    if (known === null) return false;
+    this.saved ||= known.saves;
+    this.source.warn(
+      `\`${program.text}' has no effect here: the rules are read from this file`,
+      program,
+    );
+    return true;
   }
 
   private note(warning: string | null, at: Word): void {
