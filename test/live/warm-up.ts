@@ -4,7 +4,7 @@ import { untilTrue } from './until.ts';
 
 /**
  * Sends datagrams to port 10 of the gateway until the policy of INPUT has counted one from each
- * side. The first frame that a new tap sees gets lost: it is not to be one that a test counts.
+ * side: neighbours are resolved then, and what follows is counted from a settled state.
  */
 export async function warmUp(
   daemon: Daemon,

@@ -179,6 +179,7 @@ export class CaptureDatapath {
     const ringBytes = this.options.ringBytes ?? DEFAULT_RING_BYTES;
     const tap = new Tap(this.addons.newCap(), host.name, link.address ?? '', ringBytes, path);
     tap.listen((length, truncated) => path.take(tap, id, length, truncated));
+    tap.prime(this.addons.newCap(), host.name);
     managed.tap = tap;
     managed.key = keyOf(link);
     this.sender.setPort(id, tap);

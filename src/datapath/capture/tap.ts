@@ -2,6 +2,9 @@ import type { Cap } from 'cap';
 import { macWords } from '../routes/index.ts';
 import { DatapathUnavailable } from './errors.ts';
 
+/** Of the handle that only sends: it captures an EtherType kept for experiments (IEEE 802a). */
+const PRIMER_RING_BYTES = 256 * 1024;
+
 /**
  * One capture handle. The addon keeps a raw pointer to the Buffer and no reference to it, so this
  * object holds it; and the object itself is held by the datapath for as long as the handle is open.
@@ -37,6 +40,30 @@ export class Tap {
     this.cap.on('packet', onPacket);
   }
 
+  /**
+   * Sacrifices a frame. libpcap passes the first one of a new handle through its filter a second
+   * time, outside the kernel, where it cannot tell directions and so throws it away: without this,
+   * the first packet after each start is lost, and a TCP connection begins a second late. The frame
+   * is sent by `second`, a handle of its own since none sees what it sends itself; it goes from this
+   * interface to its own address with an IP header that nobody would accept.
+   */
+  prime(second: Cap, ifName: string): void {
+    const frame = Buffer.alloc(60);
+    frame.writeUInt16BE(this.macHigh, 0);
+    frame.writeInt32BE(this.macLow, 2);
+    frame.writeUInt16BE(this.macHigh, 6);
+    frame.writeInt32BE(this.macLow, 8);
+    frame.writeUInt16BE(0x0800, 12);
+    try {
+      second.open(ifName, 'ether proto 0x88b5', PRIMER_RING_BYTES, frame);
+      second.send(frame, frame.length);
+    } catch {
+      // A packet may then be lost, as on any network.
+    } finally {
+      second.close();
+    }
+  }
+
   close(): void {
     this.cap.removeAllListeners('packet');
     this.cap.close();
@@ -49,9 +76,7 @@ export class Tap {
  * sent it, is left out, for a neighbour could otherwise make the tracker believe in connections that
  * this host never opened. One handle sees both directions in their order, which two would not.
  *
- * Seen: the first frame after a handle was opened does not arrive. The likely cause, not isolated, is
- * that libpcap runs a new filter over the first frame of the ring itself, where a direction cannot be
- * asked for. Whoever sent it sends it again.
+ * Outside the kernel libpcap cannot ask for directions; see `prime` for what follows.
  */
 export function tapFilter(mac: string): string {
   const sent = `outbound and ether src ${mac}`;
