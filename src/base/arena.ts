@@ -11,14 +11,6 @@ export class Arena {
     return new Int32Array(this.take(length * 4));
   }
 
-  uint8(length: number): Uint8Array {
-    return new Uint8Array(this.take(length));
-  }
-
-  uint16(length: number): Uint16Array {
-    return new Uint16Array(this.take(length * 2));
-  }
-
   float64(length: number): Float64Array {
     return new Float64Array(this.take(length * 8));
   }

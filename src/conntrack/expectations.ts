@@ -103,12 +103,6 @@ export class ExpectationTable {
     return null;
   }
 
-  /** True where an expectation of another master stands for this destination and source. */
-  isBusy(draft: ExpectationDraft): boolean {
-    const twin = this.findSameTuple(draft);
-    return twin !== null && !sameMaster(twin, draft);
-  }
-
   remove(expectation: Expectation): void {
     const key = this.hashDestination(expectation.dst, expectation.dport, expectation.protocol);
     if (!dropFrom(this.buckets, key, expectation)) return;

@@ -313,11 +313,14 @@ export class Conntrack {
     return removed;
   }
 
-  /** Removes every connection (`conntrack -F`). Returns how many there were. */
-  flush(): number {
+  /** Removes every connection, or those of one family (`conntrack -F`). Returns how many. */
+  flush(family: number | null = null): number {
+    const { table } = this;
     let removed = 0;
-    for (let row = 0; row < this.table.highWater; row++) {
-      if (!this.table.hasStatus(row, Status.Confirmed)) continue;
+    for (let row = 0; row < table.highWater; row++) {
+      if (!table.hasStatus(row, Status.Confirmed)) continue;
+      table.readTuple(row, Direction.Original, this.inverse);
+      if (family !== null && this.inverse.family !== family) continue;
       this.destroy(row);
       removed++;
     }

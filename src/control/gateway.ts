@@ -43,9 +43,10 @@ async function answer(
     case 'conntrack.list':
       return listConnections(engine, request, reply, signal);
     case 'conntrack.count':
-      return reply.done({ count: confirmedCount(engine) });
+      return reply.done({ count: conntrack.table.count });
     case 'conntrack.flush':
-      return flush(engine, request, reply);
+      conntrack.flush(typeof request.args.family === 'number' ? request.args.family : null);
+      return reply.done();
     case 'conntrack.delete':
       return deleteConnections(engine, request, reply);
     case 'conntrack.stats':
@@ -77,10 +78,6 @@ async function answer(
   }
 }
 
-function confirmedCount(engine: Engine): number {
-  return engine.tracking.conntrack.table.count;
-}
-
 /** Lists row by row, letting packets pass in between: a long dump does not stop the gateway. */
 async function listConnections(
   engine: Engine,
@@ -106,18 +103,6 @@ function isListed(engine: Engine, row: number): boolean {
   return (
     table.hasStatus(row, Status.Confirmed) && table.get(row, Field.ExpiresAtSec) > engine.clock.sec
   );
-}
-
-function flush(engine: Engine, request: ControlRequest, reply: Reply): void {
-  const { conntrack } = engine.tracking;
-  const family = request.args.family;
-  const { table } = conntrack;
-  for (let row = 0; row < table.highWater; row++) {
-    if (!table.hasStatus(row, Status.Confirmed)) continue;
-    if (family === undefined || connectionDto(engine, row).family === family)
-      conntrack.destroy(row);
-  }
-  reply.done();
 }
 
 async function deleteConnections(

@@ -23,7 +23,6 @@ export {
   type ControlCommand,
   type ControlCommands,
   type ControlRequest,
-  type ControlResponse,
   type CountedTupleDto,
   type EventCauseDto,
   type EventName,

@@ -253,9 +253,3 @@ export interface ControlRequest {
   cmd: ControlCommand;
   args: Record<string, unknown>;
 }
-
-/** A line of an answer. `id` is null where the request could not be read. */
-export type ControlResponse =
-  | { id: number; item: unknown }
-  | { id: number; done: Record<string, unknown> }
-  | { id: number | null; error: { code: string; message: string } };

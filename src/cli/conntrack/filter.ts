@@ -49,7 +49,7 @@ function equalityTests(filter: ConntrackFilterDto): EntryPredicate[] {
         (e) =>
           read(e) === wanted,
     );
-  // Zones of one direction are not tracked here: no entry has any but 0.
+  // Zones of one direction are not tracked here: every entry is in zone 0.
   if ((filter.origZone ?? 0) !== 0 || (filter.replyZone ?? 0) !== 0) tests.push(() => false);
   return tests;
 }

@@ -119,7 +119,7 @@ function skipDigits(bytes: Uint8Array, at: number, end: number): number {
   return pos;
 }
 
-/** RFC 2428 section 2: any printable ASCII character but the digits that it has to separate. */
+/** Printable ASCII (RFC 2428 section 2), except the digits that it has to separate. */
 function isDelimiter(byte: number): boolean {
   return byte >= 33 && byte <= 126 && !isDigit(byte);
 }

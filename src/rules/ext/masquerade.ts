@@ -1,25 +1,14 @@
-import { Hook, type NatRange, type RuleContext, type VerdictCode } from '../context.ts';
-import { defineTarget, type TargetEvaluator } from '../extension.ts';
+import { Hook } from '../context.ts';
+import { defineTarget } from '../extension.ts';
 import {
   flagOption,
   formatNatPorts,
   initialRange,
   listNat,
+  NatEvaluator,
   type NatValues,
   toPortsOption,
 } from './nat-range.ts';
-
-class MasqueradeEvaluator implements TargetEvaluator {
-  private readonly range: NatRange;
-
-  constructor(range: NatRange) {
-    this.range = range;
-  }
-
-  apply(ctx: RuleContext): VerdictCode {
-    return ctx.actions.masquerade(this.range);
-  }
-}
 
 /** `-j MASQUERADE`. */
 export const masquerade = defineTarget<NatValues>({
@@ -32,5 +21,5 @@ export const masquerade = defineTarget<NatValues>({
     const ports = formatNatPorts(value);
     return listNat(ports === '' ? '' : `masq ports: ${ports}`, value);
   },
-  evaluator: (value) => new MasqueradeEvaluator({ ...value }),
+  evaluator: (value) => new NatEvaluator('masquerade', value),
 });

@@ -1,8 +1,8 @@
 import { Proto } from '../../wire/index.ts';
 import { formatWords, parseHostWords } from '../address.ts';
-import type { NatRange } from '../context.ts';
+import type { NatRange, RuleContext, VerdictCode } from '../context.ts';
 import { RuleFault } from '../errors.ts';
-import type { ParseScope } from '../extension.ts';
+import type { ParseScope, TargetEvaluator } from '../extension.ts';
 import { parseUnsigned } from '../numbers.ts';
 import { type OptionSpec, shown } from '../options.ts';
 
@@ -20,6 +20,24 @@ export const initialRange = (): NatValues => ({
   randomFully: false,
   persistent: false,
 });
+
+/** Which of the engine's translations a target asks for. */
+type Translation = 'sourceNat' | 'destinationNat' | 'masquerade' | 'redirect';
+
+/** What each of the four targets does with its range: once a connection, so no part of the hot path. */
+export class NatEvaluator implements TargetEvaluator {
+  private readonly translation: Translation;
+  private readonly range: NatRange;
+
+  constructor(translation: Translation, values: NatValues) {
+    this.translation = translation;
+    this.range = { ...values };
+  }
+
+  apply(ctx: RuleContext): VerdictCode {
+    return ctx.actions[this.translation](this.range);
+  }
+}
 
 const DCCP = 33;
 const withPorts: readonly number[] = [

@@ -1,25 +1,14 @@
-import { Hook, type NatRange, type RuleContext, type VerdictCode } from '../context.ts';
-import { defineTarget, type TargetEvaluator } from '../extension.ts';
+import { Hook } from '../context.ts';
+import { defineTarget } from '../extension.ts';
 import {
   flagOption,
   formatNatPorts,
   initialRange,
   listNat,
+  NatEvaluator,
   type NatValues,
   toPortsOption,
 } from './nat-range.ts';
-
-class RedirectEvaluator implements TargetEvaluator {
-  private readonly range: NatRange;
-
-  constructor(range: NatRange) {
-    this.range = range;
-  }
-
-  apply(ctx: RuleContext): VerdictCode {
-    return ctx.actions.redirect(this.range);
-  }
-}
 
 /** `-j REDIRECT`. */
 export const redirect = defineTarget<NatValues>({
@@ -32,5 +21,5 @@ export const redirect = defineTarget<NatValues>({
     const ports = formatNatPorts(value);
     return listNat(ports === '' ? '' : `redir ports ${ports}`, value);
   },
-  evaluator: (value) => new RedirectEvaluator({ ...value }),
+  evaluator: (value) => new NatEvaluator('redirect', value),
 });

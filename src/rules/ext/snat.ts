@@ -1,26 +1,15 @@
-import { Hook, type NatRange, type RuleContext, type VerdictCode } from '../context.ts';
-import { defineTarget, type TargetEvaluator } from '../extension.ts';
+import { Hook } from '../context.ts';
+import { defineTarget } from '../extension.ts';
 import { shown } from '../options.ts';
 import {
   flagOption,
   formatNatRange,
   initialRange,
   listNat,
+  NatEvaluator,
   type NatValues,
   parseNatRange,
 } from './nat-range.ts';
-
-class SnatEvaluator implements TargetEvaluator {
-  private readonly range: NatRange;
-
-  constructor(range: NatRange) {
-    this.range = range;
-  }
-
-  apply(ctx: RuleContext): VerdictCode {
-    return ctx.actions.sourceNat(this.range);
-  }
-}
 
 /** `-j SNAT`. */
 export const snat = defineTarget<NatValues>({
@@ -41,5 +30,5 @@ export const snat = defineTarget<NatValues>({
   ],
   initial: initialRange,
   list: (value) => listNat(`to:${formatNatRange(value)}`, value),
-  evaluator: (value) => new SnatEvaluator({ ...value }),
+  evaluator: (value) => new NatEvaluator('sourceNat', value),
 });

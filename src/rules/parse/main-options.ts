@@ -1,3 +1,5 @@
+import type { CommandKind } from './command.ts';
+
 /**
  * The options of iptables itself, apart from those of matches and targets. `args` 'rest' means that
  * following words belong to it where they look like arguments (getopt's optional argument).
@@ -12,19 +14,7 @@ export interface MainOption {
 }
 
 export type MainKey =
-  | 'append'
-  | 'check'
-  | 'delete'
-  | 'rename'
-  | 'flush'
-  | 'insert'
-  | 'list'
-  | 'list-rules'
-  | 'new-chain'
-  | 'policy'
-  | 'replace'
-  | 'delete-chain'
-  | 'zero'
+  | CommandKind
   | 'source'
   | 'destination'
   | 'protocol'
