@@ -311,6 +311,16 @@ describe('destroy and flush', () => {
     assert.equal(bench.stateName(), 'NEW');
   });
 
+  test('flush of one family leaves the other', () => {
+    const bench = new Bench();
+    bench.send(query(1000));
+    bench.send(buildUdp({ ...ends6, family: 6, sport: 1000, dport: 53 }));
+    assert.equal(bench.conntrack.flush(6), 1);
+    assert.equal(bench.table.count, 1);
+    bench.send(answer(1000));
+    assert.equal(bench.stateName(), 'ESTABLISHED', 'the IPv4 connection lives');
+  });
+
   test('without a listener everything works the same', () => {
     const bench = new Bench();
     bench.conntrack.listen(null);

@@ -42,9 +42,10 @@ export async function runGateway(options: RunOptions): Promise<number> {
   // A reload asked for before there is anything to reload is no reason to end.
   process.on('SIGHUP', () => {});
   const server = await listenOnSocket(options.socket);
+  let datapath: CaptureDatapath | null = null;
   let gateway: Gateway | null = null;
   try {
-    const datapath = await openDatapath(options, log);
+    datapath = await openDatapath(options, log);
     gateway = new Gateway(options, ruleSet, datapath, log);
     gateway.start(server);
     log.info(`ready: ${options.interfaces.join(', ')}; control socket ${options.socket}`);
@@ -55,7 +56,8 @@ export async function runGateway(options: RunOptions): Promise<number> {
     }
     throw error;
   } finally {
-    await gateway?.stop();
+    // Without a gateway the datapath still follows the routes, and would keep the process alive.
+    await (gateway ?? datapath)?.stop();
     server.close();
   }
 }
