@@ -137,7 +137,5 @@ export class StreamFronts implements LineSink {
 }
 
 function frontAt(seq: number, isUncertain: boolean): Front {
-  const tracker = new LineTracker();
-  tracker.startAt(seq);
-  return { tracker, startSeq: seq | 0, isUncertain };
+  return { tracker: new LineTracker(seq), startSeq: seq | 0, isUncertain };
 }

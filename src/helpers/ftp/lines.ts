@@ -1,8 +1,8 @@
 /**
- * Lines in one direction of a control connection, from TCP segments that pass by: a view of the
- * stream, not an endpoint. It knows how far the stream has been seen without a hole, whether the
- * next byte begins a line, and the bytes of a line whose end is still to come. Hot; a buffer is
- * allocated once, and only by a connection that ever splits a line over segments.
+ * Lines in one unbroken piece of a byte stream, from TCP segments that pass by: a view of the
+ * stream, not an endpoint. It knows how far the piece has been seen, and the bytes of a line whose
+ * end is still to come; holes are the business of `StreamFronts`. Hot; a buffer is allocated once,
+ * and only by a connection that ever splits a line over segments.
  */
 import { seqDiff } from '../../wire/index.ts';
 
@@ -11,18 +11,6 @@ import { seqDiff } from '../../wire/index.ts';
  * RFC 959 sets no limit, so a longer line is passed over, not refused.
  */
 export const MAX_LINE_BYTES = 512;
-
-/** Where a segment stands against what has been seen of its direction. */
-export const SegmentOrder = {
-  /** No position known yet: the connection was picked up mid-stream. */
-  Unknown: 0,
-  InOrder: 1,
-  /** Begins before the next expected byte, wholly old or with new bytes behind old ones. */
-  Retransmission: 2,
-  /** Begins beyond the next expected byte: bytes in between have not been seen. */
-  Gap: 3,
-} as const;
-export type SegmentOrderCode = (typeof SegmentOrder)[keyof typeof SegmentOrder];
 
 /**
  * Receives what `LineTracker.feed` finds. The range [lineStart, lineEnd) of `bytes` is valid during
@@ -62,81 +50,35 @@ export interface LineSink {
 
 const LF = 0x0a;
 
-/** One direction of one control connection. A sink must not feed the tracker that calls it. */
+/** One piece of one direction of a control connection. A sink must not feed the tracker that calls it. */
 export class LineTracker {
-  /** The sequence number after the last byte seen in order, as a signed 32-bit integer. */
-  nextSeq = 0;
-  /** Whether `nextSeq` means anything. */
-  positionKnown = false;
-  /** Whether it is known where the line that `nextSeq` stands in began. */
-  lineStartKnown = false;
+  /** The sequence number after the last byte seen, as a signed 32-bit integer. */
+  nextSeq: number;
   /** Sequence number of the first byte of the unfinished line; `nextSeq` if there is none. */
-  lineSeq = 0;
+  lineSeq: number;
   /** Bytes of the unfinished line that are kept. */
   keptBytes = 0;
   /** Whether the rest of the present line is being passed over. */
   passingOver = false;
   private kept: Uint8Array | null = null;
 
-  /** The next byte is `seq` and begins a line: after the handshake, the SYN's number plus one. */
-  startAt(seq: number): void {
-    this.moveTo(seq, true);
-    this.positionKnown = true;
-  }
-
-  /** Nothing is known any more, as at the start. */
-  forget(): void {
-    this.moveTo(0, false);
-    this.positionKnown = false;
-  }
-
-  /** Whether the next byte begins a line. */
-  get atLineStart(): boolean {
-    return this.lineStartKnown && this.keptBytes === 0 && !this.passingOver;
-  }
-
-  /**
-   * Where a segment of `len` payload bytes at `seq` stands; changes nothing. A segment without
-   * payload leaves no hole behind it and is never a gap.
-   */
-  classify(seq: number, len: number): SegmentOrderCode {
-    if (!this.positionKnown) return SegmentOrder.Unknown;
-    const ahead = seqDiff(seq, this.nextSeq);
-    if (ahead < 0) return SegmentOrder.Retransmission;
-    return ahead === 0 || len === 0 ? SegmentOrder.InOrder : SegmentOrder.Gap;
-  }
-
-  /**
-   * Takes the payload [start, end) of a segment whose first byte has sequence number `seq`, and
-   * tells `sink` of every line that it completes. Of a retransmission only the bytes not seen
-   * before are taken. After a gap, or when no position was known, nothing is a line until a segment
-   * has ended in LF: the rule by which nf_conntrack_ftp.c learns where lines begin.
-   */
-  feed(bytes: Uint8Array, start: number, end: number, seq: number, sink: LineSink): void {
-    if (start >= end) return;
-    const order = this.classify(seq, end - start);
-    let from = start;
-    if (order === SegmentOrder.Retransmission) {
-      from += seqDiff(this.nextSeq, seq);
-      if (from >= end) return;
-    }
-    const afterSeq = (seq + (end - start)) | 0;
-    if (order === SegmentOrder.Unknown || order === SegmentOrder.Gap || !this.lineStartKnown) {
-      this.moveTo(afterSeq, bytes[end - 1] === LF);
-      this.positionKnown = true;
-      return;
-    }
-    this.nextSeq = afterSeq;
-    const rest = this.finishCarried(bytes, from, end, sink);
-    if (rest < end) this.presentInPlace(bytes, rest, end, sink);
-  }
-
-  private moveTo(seq: number, lineStartKnown: boolean): void {
+  /** The next byte is `seq` and is taken to begin a line. */
+  constructor(seq: number) {
     this.nextSeq = seq | 0;
     this.lineSeq = seq | 0;
-    this.lineStartKnown = lineStartKnown;
-    this.keptBytes = 0;
-    this.passingOver = false;
+  }
+
+  /**
+   * Takes the payload [start, end) of a segment whose first byte has sequence number `seq`, which
+   * must not lie beyond `nextSeq`, and tells `sink` of every line that it completes. Bytes seen
+   * before are not taken again.
+   */
+  feed(bytes: Uint8Array, start: number, end: number, seq: number, sink: LineSink): void {
+    const from = start + seqDiff(this.nextSeq, seq);
+    if (start >= end || from >= end) return;
+    this.nextSeq = (seq + (end - start)) | 0;
+    const rest = this.finishCarried(bytes, from, end, sink);
+    if (rest < end) this.presentInPlace(bytes, rest, end, sink);
   }
 
   /** Adds to the line that earlier segments began. Answers where the next line begins. */

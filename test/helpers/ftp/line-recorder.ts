@@ -44,7 +44,5 @@ export function feed(tracker: LineTracker, sink: Recorder, text: string, seq: nu
 
 /** A tracker that expects the first byte of a line at `seq`. */
 export function started(seq: number): [LineTracker, Recorder] {
-  const tracker = new LineTracker();
-  tracker.startAt(seq);
-  return [tracker, new Recorder()];
+  return [new LineTracker(seq), new Recorder()];
 }

@@ -1,13 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { FtpAnnouncement, ftpParseName, parseCommand } from '../../../src/helpers/ftp/grammar.ts';
-import {
-  type LineSink,
-  LineTracker,
-  MAX_LINE_BYTES,
-  SegmentOrder,
-} from '../../../src/helpers/ftp/lines.ts';
-import { feed, Recorder, started } from './line-recorder.ts';
+import { type LineSink, LineTracker, MAX_LINE_BYTES } from '../../../src/helpers/ftp/lines.ts';
+import { feed, started } from './line-recorder.ts';
 import { bytesOf } from './support.ts';
 
 describe('LineTracker in order', () => {
@@ -19,13 +14,13 @@ describe('LineTracker in order', () => {
     ]);
     assert.deepEqual(sink.inPlace, [true, true]);
     assert.equal(tracker.nextSeq, 1024);
-    assert.ok(tracker.atLineStart);
+    assert.equal(tracker.keptBytes, 0);
   });
 
   test('a command split over segments is joined', () => {
     const [tracker, sink] = started(-3);
     assert.deepEqual(feed(tracker, sink, 'PO', -3), [['unfinished', 'PO', -3, 0]]);
-    assert.ok(!tracker.atLineStart);
+    assert.notEqual(tracker.keptBytes, 0);
     assert.equal(tracker.keptBytes, 2);
     assert.deepEqual(feed(tracker, sink, 'RT 1,', -1), [['unfinished', 'PORT 1,', -3, 2]]);
     assert.deepEqual(feed(tracker, sink, '2,3,4,5,6\r', 4), [
@@ -49,8 +44,7 @@ describe('LineTracker in order', () => {
         asked.push(ftpParseName(parseCommand(bytes, start, end, out))),
       overLong: () => assert.fail(),
     };
-    const tracker = new LineTracker();
-    tracker.startAt(0);
+    const tracker = new LineTracker(0);
     let seq = 0;
     for (const text of ['P', 'ORT 10,0,1,2,20', '0,10\r', '\n', 'L', 'IST\r\n']) {
       tracker.feed(bytesOf(text), 0, text.length, seq, sink);
@@ -64,7 +58,7 @@ describe('LineTracker in order', () => {
     const [tracker, sink] = started(10);
     for (const seq of [9, 10, 11, 5000]) assert.deepEqual(feed(tracker, sink, '', seq), []);
     assert.equal(tracker.nextSeq, 10);
-    assert.ok(tracker.atLineStart);
+    assert.equal(tracker.keptBytes, 0);
   });
 
   test('the sequence number wraps within a line', () => {
@@ -107,7 +101,7 @@ describe('LineTracker bounds', () => {
     const [tracker, sink] = started(0);
     const long = 'PORT '.repeat(150);
     assert.deepEqual(feed(tracker, sink, long, 0), [['overLong', '', 0, 0]]);
-    assert.ok(tracker.passingOver && !tracker.atLineStart);
+    assert.ok(tracker.passingOver);
     assert.deepEqual(feed(tracker, sink, long, 750), []);
     assert.deepEqual(feed(tracker, sink, 'PORT 1,2,3,4,5,6\nNOOP\n', 1500), [
       ['line', 'NOOP\n', 1517, 0],
@@ -116,21 +110,7 @@ describe('LineTracker bounds', () => {
   });
 });
 
-describe('LineTracker out of order', () => {
-  test('classification', () => {
-    const tracker = new LineTracker();
-    assert.equal(tracker.classify(5, 1), SegmentOrder.Unknown);
-    tracker.startAt(-1);
-    assert.equal(tracker.classify(0xffffffff, 10), SegmentOrder.InOrder);
-    assert.equal(tracker.classify(-2, 1), SegmentOrder.Retransmission);
-    assert.equal(tracker.classify(-2, 10), SegmentOrder.Retransmission);
-    assert.equal(tracker.classify(0, 1), SegmentOrder.Gap);
-    assert.equal(tracker.classify(0, 0), SegmentOrder.InOrder);
-    assert.equal(tracker.classify(-2, 0), SegmentOrder.Retransmission);
-    tracker.forget();
-    assert.equal(tracker.classify(-1, 10), SegmentOrder.Unknown);
-  });
-
+describe('LineTracker and bytes seen before', () => {
   test('of a retransmission only the new bytes are taken', () => {
     const [tracker, sink] = started(0);
     feed(tracker, sink, 'NOOP\r\nPO', 0);
@@ -138,24 +118,5 @@ describe('LineTracker out of order', () => {
     assert.deepEqual(feed(tracker, sink, 'PORT 1', 6), [['unfinished', 'PORT 1', 6, 2]]);
     assert.deepEqual(feed(tracker, sink, 'NOOP\r\n', 0), []);
     assert.equal(tracker.nextSeq, 12);
-  });
-
-  test('after a gap nothing is a line until a segment has ended in LF', () => {
-    const [tracker, sink] = started(0);
-    feed(tracker, sink, 'PO', 0);
-    assert.deepEqual(feed(tracker, sink, 'PORT 1,2,3,4,5,6\r\nX', 100), []);
-    assert.ok(!tracker.lineStartKnown && tracker.keptBytes === 0);
-    assert.equal(tracker.nextSeq, 119);
-    assert.deepEqual(feed(tracker, sink, 'A\r\nPORT 1,2,3,4,5,6\r\n', 119), []);
-    assert.ok(tracker.atLineStart);
-    assert.deepEqual(feed(tracker, sink, 'NOOP\r\n', 140), [['line', 'NOOP\r\n', 140, 0]]);
-  });
-
-  test('a connection picked up mid-stream learns the same way', () => {
-    const tracker = new LineTracker();
-    const sink = new Recorder();
-    assert.deepEqual(feed(tracker, sink, 'PORT 1,2,3,4,5,6\r\n', 77), []);
-    assert.ok(tracker.positionKnown && tracker.atLineStart);
-    assert.deepEqual(feed(tracker, sink, 'NOOP\r\n', 95), [['line', 'NOOP\r\n', 95, 0]]);
   });
 });
