@@ -1,6 +1,14 @@
-import { readFileSync } from 'node:fs';
-import { type Family, formatWarning, loadRuleFiles, type RuleSet } from '../rules/index.ts';
+import { readFileSync, statSync } from 'node:fs';
+import {
+  type Family,
+  formatWarning,
+  type LoadOptions,
+  type LoadResult,
+  loadRuleFiles,
+  type RuleSet,
+} from '../rules/index.ts';
 import { Exit } from './exit-code.ts';
+import { systemHostResolver } from './resolve-host.ts';
 
 /** A rule file is text for people; one larger than this is something else. */
 const MAX_RULE_FILE_BYTES = 64 * 1024 * 1024;
@@ -13,11 +21,18 @@ export interface LoadedRules {
   readonly exitCode: number;
 }
 
-/** Reads rule files from disk, all or nothing. */
-export function loadRules(paths: readonly string[], takeCounters = false): LoadedRules {
-  const { ruleSet, errors, warnings } = loadRuleFiles(paths, readRuleFile, {
-    counters: takeCounters,
+/** Rule files from disk, all or nothing, with errors and warnings as they were found. */
+export function readRules(paths: readonly string[], options: LoadOptions = {}): LoadResult {
+  return loadRuleFiles(paths, readRuleFile, {
+    resolveHost: systemHostResolver(),
+    readIncluded,
+    ...options,
   });
+}
+
+/** As `readRules`, with what is to be said about them as text. */
+export function loadRules(paths: readonly string[], takeCounters = false): LoadedRules {
+  const { ruleSet, errors, warnings } = readRules(paths, { counters: takeCounters });
   return {
     ruleSet,
     messages: [...warnings.map(formatWarning), ...errors.map((error) => error.format())],
@@ -33,6 +48,13 @@ function readRuleFile(path: string): string {
   const bytes = readFileSync(STDIN_NAMES.includes(path) ? 0 : path);
   if (bytes.length > MAX_RULE_FILE_BYTES) throw new Error('larger than 64 MiB: not a rule file');
   return bytes.toString('utf8');
+}
+
+/** A file that a script includes: never a device or a pipe, which might not end. */
+function readIncluded(path: string): string {
+  const stat = statSync(path);
+  if (!stat.isFile() || stat.size > MAX_RULE_FILE_BYTES) throw new Error('not a rule file');
+  return readFileSync(path, 'utf8');
 }
 
 /** True where some rule binds a helper by itself (`-j CT --helper`): ports then bind none. */

@@ -2,6 +2,7 @@
 import { realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import yargs from 'yargs';
+import { applyCommand } from './commands/apply-command.ts';
 import { checkCommand } from './commands/check-command.ts';
 import { conntrackCommand } from './commands/conntrack-command.ts';
 import { iptablesCommands } from './commands/iptables-commands.ts';
@@ -33,6 +34,7 @@ export async function main(commandLine: readonly string[]): Promise<number> {
     .command(runCommand(finish))
     .command(replayCommand(finish))
     .command(checkCommand(finish))
+    .command(applyCommand(finish))
     .command(statusCommand(finish))
     .command('conntrack', conntrackCommand.summary)
     .demandCommand(1, 'Say what to do: one of the commands above.')

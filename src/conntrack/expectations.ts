@@ -26,6 +26,8 @@ export interface Expectation {
   /** The connection follows its master's NAT (nf_nat_follow_master). */
   readonly followsMasterNat: boolean;
   readonly expiresAtSec: number;
+  /** The master's zone when this was announced: only there does it come true. */
+  readonly zone: number;
 }
 
 /** What adding an expectation can end with. */
@@ -38,7 +40,7 @@ export const ExpectResult = {
 } as const;
 export type ExpectResultCode = (typeof ExpectResult)[keyof typeof ExpectResult];
 
-export type ExpectationDraft = Omit<Expectation, 'id' | 'expiresAtSec'>;
+export type ExpectationDraft = Omit<Expectation, 'id' | 'expiresAtSec' | 'zone'>;
 
 /** Told of every expectation that comes and goes. */
 export interface ExpectationListener {
@@ -60,6 +62,8 @@ export class ExpectationTable {
   created = 0;
   deleted = 0;
   listener: ExpectationListener | null = null;
+  /** Answers the zone of a master's row; set by the tracker. */
+  zoneOfMaster: (masterRow: number) => number = () => 0;
 
   /**
    * @param maximum all expectations together (nf_conntrack_expect_max)
@@ -76,7 +80,8 @@ export class ExpectationTable {
    * timer; a master over its limit loses its oldest (nf_ct_expect_related_report).
    */
   add(draft: ExpectationDraft, nowSec: number, lifetimeSec: number): ExpectResultCode {
-    const twin = this.findSameTuple(draft);
+    const zone = this.zoneOfMaster(draft.masterRow);
+    const twin = this.findSameTuple(draft, zone);
     if (twin !== null) {
       if (twin.expiresAtSec > nowSec && !sameMaster(twin, draft)) return ExpectResult.Busy;
       this.remove(twin);
@@ -85,7 +90,7 @@ export class ExpectationTable {
     if (siblings !== undefined && siblings.length >= this.perMaster) this.remove(siblings[0]!);
     if (this.count >= this.maximum) this.sweep(nowSec);
     if (this.count >= this.maximum) return ExpectResult.Full;
-    const added = { ...draft, id: this.nextId++, expiresAtSec: nowSec + lifetimeSec };
+    const added = { ...draft, zone, id: this.nextId++, expiresAtSec: nowSec + lifetimeSec };
     this.link(added);
     this.lowerBound(added.expiresAtSec);
     this.created++;
@@ -93,12 +98,16 @@ export class ExpectationTable {
     return ExpectResult.Ok;
   }
 
-  /** The living expectation that a packet with this tuple fulfils, or null. Does not consume it. */
-  match(tuple: Tuple, nowSec: number): Expectation | null {
+  /**
+   * The living expectation that a packet with this tuple fulfils in its zone, or null. Does not
+   * consume it.
+   */
+  match(tuple: Tuple, nowSec: number, zone = 0): Expectation | null {
     const bucket = this.buckets.get(this.hashTuple(tuple));
     if (bucket === undefined) return null;
     for (const candidate of bucket) {
-      if (candidate.expiresAtSec > nowSec && fulfils(tuple, candidate)) return candidate;
+      if (candidate.expiresAtSec <= nowSec || candidate.zone !== zone) continue;
+      if (fulfils(tuple, candidate)) return candidate;
     }
     return null;
   }
@@ -152,10 +161,11 @@ export class ExpectationTable {
     this.count++;
   }
 
-  private findSameTuple(draft: ExpectationDraft): Expectation | null {
+  private findSameTuple(draft: ExpectationDraft, zone: number): Expectation | null {
     const key = this.hashDestination(draft.dst, draft.dport, draft.protocol);
     for (const other of this.buckets.get(key) ?? []) {
       if (
+        other.zone === zone &&
         other.family === draft.family &&
         other.protocol === draft.protocol &&
         other.dport === draft.dport &&

@@ -40,6 +40,8 @@ export const Field = {
   NextFree: 35,
   /** TCP: sequence number behind the last ignored SYN (`last_end` of struct ip_ct_tcp). */
   TcpLastEnd: 36,
+  /** Number of its timeouts in `TimeoutSets`, 0 for the general ones. */
+  TimeoutSet: 37,
 } as const;
 
 /** Words of a row; the tail is room for window tracking. */

@@ -22,13 +22,15 @@ export {
 } from './expectations.ts';
 export { Field } from './fields.ts';
 export { TrackReason, type TrackReasonCode, trackReasonNames } from './reasons.ts';
-export { ConntrackTable } from './table.ts';
-export { TcpState, tcpStateNames } from './tcp-states.ts';
-export { defaultTimeouts, type Timeouts } from './timeouts.ts';
 export {
-  Conntrack,
   type ConntrackSettings,
   type ConntrackStats,
   defaultConntrackSettings,
-} from './tracker.ts';
+} from './settings.ts';
+export { ConntrackTable } from './table.ts';
+export { TcpState, tcpStateNames } from './tcp-states.ts';
+export { Template } from './template.ts';
+export { type TimeoutOverrides, TimeoutSets } from './timeout-sets.ts';
+export { defaultTimeouts, type Timeouts } from './timeouts.ts';
+export { Conntrack } from './tracker.ts';
 export { Tuple } from './tuple.ts';

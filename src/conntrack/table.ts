@@ -164,6 +164,15 @@ export class ConntrackTable {
     tuple.write(this.rows, tupleAt((row << 1) | direction));
   }
 
+  /** Zone of a direction, without reading the rest of its tuple. */
+  zone(row: number, direction: DirectionCode): number {
+    return this.rows[tupleAt((row << 1) | direction)]! >>> 16;
+  }
+
+  protocol(row: number): number {
+    return this.rows[row * ROW_WORDS]! & 0xff;
+  }
+
   get(row: number, field: number): number {
     return this.rows[row * ROW_WORDS + field]!;
   }

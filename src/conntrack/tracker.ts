@@ -6,39 +6,19 @@ import type { ConntrackListener } from './events.ts';
 import { type Expectation, ExpectationTable } from './expectations.ts';
 import { Field } from './fields.ts';
 import { TrackReason, type TrackReasonCode } from './reasons.ts';
+import { type ConntrackSettings, type ConntrackStats, newStats } from './settings.ts';
 import { ConntrackTable } from './table.ts';
 import { Tracked, trackTcp } from './tcp-tracker.ts';
-import { defaultTimeouts, type Timeouts } from './timeouts.ts';
+import { Template } from './template.ts';
+import { TimeoutSets } from './timeout-sets.ts';
 import { Tuple } from './tuple.ts';
 import { trackDatagram } from './udp-tracker.ts';
-
-export interface ConntrackSettings {
-  /** Most connections at once (nf_conntrack_max). */
-  readonly maximum: number;
-  /** Most expectations at once (nf_conntrack_expect_max). */
-  readonly expectMaximum: number;
-  readonly timeouts: Timeouts;
-  /** Pick up TCP connections in mid-stream (nf_conntrack_tcp_loose). */
-  readonly tcpLoose: boolean;
-}
-
-export function defaultConntrackSettings(): ConntrackSettings {
-  return { maximum: 262_144, expectMaximum: 4096, timeouts: defaultTimeouts(), tcpLoose: true };
-}
 
 /** Few enough that a flood of new connections cannot make each of its packets expensive. */
 const ROWS_SWEPT_WHEN_FULL = 64;
 
-/** Counters under the column names of `conntrack -S`. */
-export interface ConntrackStats {
-  found: number;
-  invalid: number;
-  insert: number;
-  insertFailed: number;
-  drop: number;
-  earlyDrop: number;
-  error: number;
-}
+/** Of a packet that no rule has said anything about. */
+const noTemplate = new Template();
 
 /**
  * The connection tracker: classifies each packet (NEW, ESTABLISHED, RELATED, INVALID, UNTRACKED),
@@ -52,15 +32,8 @@ export class Conntrack {
   readonly table: ConntrackTable;
   readonly expectations: ExpectationTable;
   readonly settings: ConntrackSettings;
-  readonly stats: ConntrackStats = {
-    found: 0,
-    invalid: 0,
-    insert: 0,
-    insertFailed: 0,
-    drop: 0,
-    earlyDrop: 0,
-    error: 0,
-  };
+  readonly timeouts: TimeoutSets;
+  readonly stats: ConntrackStats = newStats();
   listener: ConntrackListener | null = null;
 
   /** Row of the packet's connection, -1 where it has none. */
@@ -80,8 +53,10 @@ export class Conntrack {
   constructor(clock: Clock, settings: ConntrackSettings, seed: number, arena = new Arena()) {
     this.clock = clock;
     this.settings = settings;
+    this.timeouts = new TimeoutSets(settings.timeouts);
     this.table = new ConntrackTable(arena, settings.maximum, seed);
     this.expectations = new ExpectationTable(seed, settings.expectMaximum);
+    this.expectations.zoneOfMaster = (row) => this.zoneOf(row);
   }
 
   /** Sets who is told of changes. */
@@ -91,7 +66,7 @@ export class Conntrack {
   }
 
   /** Classifies a decoded packet and moves its connection on. */
-  track(packet: Packet): void {
+  track(packet: Packet, template = noTemplate): void {
     this.row = -1;
     this.direction = Direction.Original;
     this.state = CtStateBit.Invalid;
@@ -102,7 +77,7 @@ export class Conntrack {
       return;
     }
     this.reason = refusalOf(packet);
-    if (this.reason === TrackReason.None) this.resolve(packet);
+    if (this.reason === TrackReason.None) this.resolve(packet, template);
     // A full table is counted as a drop alone, as the kernel does: the packet itself is not at fault.
     if (this.state === CtStateBit.Invalid && this.reason !== TrackReason.TableFull) {
       this.stats.invalid++;
@@ -126,11 +101,36 @@ export class Conntrack {
     this.stats.invalid++;
   }
 
-  private resolve(packet: Packet): void {
+  private resolve(packet: Packet, template: Template): void {
     this.tuple.fromPacket(packet);
-    const ref = this.lookup(this.tuple);
-    if (ref < 0) this.start(packet);
-    else this.follow(ref, packet);
+    const ref = this.find(template);
+    if (ref < 0) this.start(packet, template);
+    else this.follow(ref, packet, template);
+  }
+
+  /**
+   * Looks `tuple` up in the packet's zones: with zones of its own for each direction it is an
+   * original in the one or a reply in the other (resolve_normal_ct).
+   */
+  private find(template: Template): number {
+    const { tuple } = this;
+    const { originalZone, replyZone } = template;
+    if (originalZone === replyZone) {
+      if (originalZone !== 0) tuple.zone = originalZone;
+      return this.lookup(tuple);
+    }
+    tuple.zone = replyZone;
+    const asReply = this.lookup(tuple);
+    tuple.zone = originalZone;
+    const asOriginal = this.lookup(tuple);
+    if (asOriginal >= 0 && (asOriginal & 1) === Direction.Original) return asOriginal;
+    return asReply >= 0 && (asReply & 1) === Direction.Reply ? asReply : -1;
+  }
+
+  /** The zone of a connection, whichever directions it holds for. */
+  zoneOf(row: number): number {
+    const original = this.table.zone(row, Direction.Original);
+    return original !== 0 ? original : this.table.zone(row, Direction.Reply);
   }
 
   /**
@@ -149,14 +149,14 @@ export class Conntrack {
     return this.table.get(row, Field.ExpiresAtSec) <= this.clock.sec;
   }
 
-  private follow(ref: number, packet: Packet): void {
+  private follow(ref: number, packet: Packet, template: Template): void {
     const row = ref >> 1;
     const direction = (ref & 1) as DirectionCode;
     const { table } = this;
     const outcome = this.trackProtocol(row, direction, packet);
     if (outcome === Tracked.Reopen) {
       this.destroy(row);
-      this.start(packet);
+      this.start(packet, template);
       return;
     }
     if (outcome === Tracked.Invalid) {
@@ -184,11 +184,12 @@ export class Conntrack {
   }
 
   private trackProtocol(row: number, direction: DirectionCode, packet: Packet): number {
-    const { table, clock, settings } = this;
+    const { table, clock } = this;
+    const timeouts = this.timeouts.of(table.get(row, Field.TimeoutSet));
     if (packet.protocol === Proto.Tcp) {
-      return trackTcp(table, row, direction, packet, clock.sec, settings.timeouts);
+      return trackTcp(table, row, direction, packet, clock.sec, timeouts);
     }
-    return trackDatagram(table, row, packet.protocol, clock.sec, settings.timeouts);
+    return trackDatagram(table, row, packet.protocol, clock.sec, timeouts);
   }
 
   /** A free row; in a full table one of an expired connection, if a short look finds one. */
@@ -199,7 +200,7 @@ export class Conntrack {
   }
 
   /** Gives the first packet of a connection a row of its own, not yet in the index. */
-  private start(packet: Packet): void {
+  private start(packet: Packet, template: Template): void {
     this.reason = startRefusalOf(packet, this.settings.tcpLoose);
     if (this.reason !== TrackReason.None) return;
     const row = this.allocate();
@@ -209,19 +210,22 @@ export class Conntrack {
       return;
     }
     this.inverse.invertFrom(this.tuple);
+    if (template.replyZone !== template.originalZone) this.inverse.zone = template.replyZone;
+    this.table.set(row, Field.TimeoutSet, template.timeoutSet);
     this.table.writeTuple(row, Direction.Original, this.tuple);
     this.table.writeTuple(row, Direction.Reply, this.inverse);
     this.table.set(row, Field.StartSec, this.clock.sec);
     this.row = row;
     this.state = CtStateBit.New;
-    if (this.expectations.count > 0) this.fulfil(row);
+    if (this.expectations.count > 0) this.fulfil(row, template);
     this.trackProtocol(row, Direction.Original, packet);
     this.table.countPacket(row, Direction.Original, packet.l3End - packet.l3Offset);
   }
 
   /** Makes a new connection RELATED where it was announced; the expectation is used up by it. */
-  private fulfil(row: number): void {
-    const expectation = this.expectations.match(this.tuple, this.clock.sec);
+  private fulfil(row: number, template: Template): void {
+    const zone = template.originalZone !== 0 ? template.originalZone : template.replyZone;
+    const expectation = this.expectations.match(this.tuple, this.clock.sec, zone);
     if (expectation === null) return;
     const { table } = this;
     const master = expectation.masterRow;

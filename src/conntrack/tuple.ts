@@ -5,14 +5,20 @@ import { icmpQueryReplyType, type Packet, Proto } from '../wire/index.ts';
  * One direction of a connection as ten 32-bit words:
  *
  *   word   0          1               2..5      6..9
- *         family<<8  srcPort<<16     source    destination
- *         | proto    | dstPort       address   address
+ *         zone<<16   srcPort<<16     source    destination
+ *         | family<<8| dstPort       address   address
+ *         | proto
+ *
+ * The zone stands in the tuple, so that the same addresses in two zones are two tuples
+ * (nf_conntrack_zones.h), and a lookup costs no more for it.
  *
  * For ICMP queries the id stands in place of the source port and type<<8|code in place of the
  * destination port (struct nf_conntrack_tuple, include/net/netfilter/nf_conntrack_tuple.h). An IPv4
  * address is in the first of its four words, the others are zero.
  */
 export const TUPLE_WORDS = 10;
+/** The bit of word 0 that tells family 6 from 4. */
+const WIDE = 2 << 8;
 
 /** A tuple in hand: reused, never stored. */
 export class Tuple {
@@ -28,7 +34,16 @@ export class Tuple {
   d3 = 0;
 
   get family(): number {
-    return this.meta >>> 8;
+    return (this.meta >>> 8) & 0xff;
+  }
+
+  /** Zone of `CT --zone`, 0 to 65535; 0 unless a rule gave one. */
+  get zone(): number {
+    return this.meta >>> 16;
+  }
+
+  set zone(zone: number) {
+    this.meta = (zone << 16) | (this.meta & 0xffff);
   }
 
   get protocol(): number {
@@ -47,6 +62,7 @@ export class Tuple {
     this.ports = (src << 16) | dst;
   }
 
+  /** The tuple of a packet, in zone 0. */
   fromPacket(packet: Packet): void {
     this.meta = (packet.family << 8) | packet.protocol;
     this.ports = (packet.srcPortOrIcmpId << 16) | packet.dstPortOrIcmpTypeCode;
@@ -120,7 +136,7 @@ export class Tuple {
       words[at + 2] === this.s0 &&
       words[at + 6] === this.d0 &&
       words[at] === this.meta &&
-      (this.family === 4 || this.restEqualsAt(words, at))
+      ((this.meta & WIDE) === 0 || this.restEqualsAt(words, at))
     );
   }
 
@@ -154,7 +170,7 @@ export class Tuple {
 
   hash(seed: number): number {
     let h = mix32(mix32(seed, this.s0), this.d0);
-    if (this.family === 6) {
+    if ((this.meta & WIDE) !== 0) {
       h = mix32(mix32(mix32(h, this.s1), this.s2), this.s3);
       h = mix32(mix32(mix32(h, this.d1), this.d2), this.d3);
     }
@@ -169,6 +185,6 @@ function invertPorts(meta: number, ports: number): number {
     return (ports << 16) | (ports >>> 16);
   }
   const type = (ports >>> 8) & 0xff;
-  const reply = icmpQueryReplyType(meta >>> 8, type);
+  const reply = icmpQueryReplyType((meta >>> 8) & 0xff, type);
   return (ports & 0xffff00ff) | ((reply < 0 ? type : reply) << 8);
 }

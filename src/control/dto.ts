@@ -1,4 +1,5 @@
 import {
+  type ConntrackTable,
   Direction,
   type DirectionCode,
   type Expectation,
@@ -34,13 +35,19 @@ export function connectionDto(engine: Engine, row: number): ConntrackDto {
     reply: countedTuple(engine, row, Direction.Reply),
     status: table.get(row, Field.Status),
     mark: table.get(row, Field.Mark) >>> 0,
-    zone: 0,
+    zone: zoneOf(table, row),
     use: 1 + table.get(row, Field.Children),
     helper: helperName(table.get(row, Field.Helper)),
     startSec: engine.clock.baseEpochSec + startSec,
     deltaTime: nowSec - startSec,
     masterId: master < 0 ? null : table.get(master, Field.Id) >>> 0,
   };
+}
+
+/** As the kernel prints it under `zone=`: a zone of one direction alone is not the connection's. */
+function zoneOf(table: ConntrackTable, row: number): number {
+  const zone = table.zone(row, Direction.Original);
+  return zone === table.zone(row, Direction.Reply) ? zone : 0;
 }
 
 function countedTuple(engine: Engine, row: number, direction: DirectionCode): CountedTupleDto {

@@ -1,9 +1,12 @@
 import { Field, Status } from '../conntrack/index.ts';
 import type { Engine } from '../engine/index.ts';
+import type { LoadOptions } from '../rules/index.ts';
+import { answerApply, answerSettle, answerTrial } from './apply.ts';
 import { connectionDto, expectationDto, statsDto } from './dto.ts';
 import type { EventHub } from './events.ts';
-import { answerIptables, zeroIptables } from './iptables.ts';
+import { answerIptablesCommand, answerRestore, answerSave } from './iptables.ts';
 import type { ControlRequest, EventName } from './protocol.ts';
+import type { RuleChanges } from './rule-changes.ts';
 import type { Reply, RequestHandler } from './serve-lines.ts';
 
 /** Rows looked at before the packet loop gets its turn again. */
@@ -15,6 +18,10 @@ const MAX_EVENTS_WAITING = 65_536;
 export interface GatewayHost {
   readonly engine: Engine;
   readonly events: EventHub;
+  /** The one place that changes rules while the gateway runs. */
+  readonly changes: RuleChanges;
+  /** How rule texts are read: who looks host names up. */
+  readonly loadOptions: LoadOptions;
   /** Brings the engine's clock up to now. */
   refreshClock(): void;
   /** Re-reads the rule files. Returns the problems, empty where the new rules are in use. */
@@ -65,12 +72,22 @@ async function answer(
       return reply.done();
     case 'expect.events':
       return follow((tell) => host.events.watchExpectations(tell), reply, signal);
-    case 'iptables.zero':
-      return zeroIptables(engine, request, reply);
-    case 'iptables.list':
-    case 'iptables.specs':
-    case 'iptables.save':
-      return answerIptables(engine, request, reply);
+    case 'iptables.command':
+      return answerIptablesCommand(host, request, reply);
+    case 'iptables.restore':
+      return answerRestore(host, request, reply);
+    case 'iptables.save': {
+      const now = new Date(engine.clock.epochSeconds() * 1000);
+      return answerSave(engine.rules, request, reply, now);
+    }
+    case 'rules.apply':
+      return answerApply(host, request, reply);
+    case 'rules.confirm':
+      return answerSettle(host, 'confirmed', reply);
+    case 'rules.revert':
+      return answerSettle(host, 'reverted', reply);
+    case 'rules.trial':
+      return answerTrial(host, reply, signal);
     case 'status':
       return reply.done({ ...host.status(), ...engineStatus(engine) });
     case 'reload':

@@ -15,6 +15,8 @@ export {
 } from './line-socket.ts';
 export {
   type AddressMatchDto,
+  type ApplyArgs,
+  type ApplyItemDto,
   type BitsMatchDto,
   type ConntrackDto,
   type ConntrackEventDto,
@@ -28,13 +30,18 @@ export {
   type EventName,
   type ExpectDto,
   type ExpectEventDto,
+  type FileDto,
   type HelperEventDto,
-  type IptablesArgs,
+  type IptablesCommandArgs,
   isControlCommand,
   type NatMatchDto,
+  type PrintedDto,
+  type RestoreArgs,
+  type SaveArgs,
   type StatsDto,
   type TupleDto,
 } from './protocol.ts';
+export { RuleChanges, type RuleHost, type Schedule, type TrialEnd } from './rule-changes.ts';
 export {
   type Reply,
   type RequestHandler,

@@ -181,17 +181,63 @@ export interface ConntrackListArgs {
   zero?: boolean;
 }
 
-/** What an iptables screen may ask for; `chain` and `ruleNumber` narrow it. */
-export interface IptablesArgs {
+/** A command of iptables: its words without the program's name. */
+export interface IptablesCommandArgs {
+  family?: 4 | 6;
+  argv: string[];
+}
+
+/** A text to be restored, and the options of iptables-restore. */
+export interface RestoreArgs {
+  family?: 4 | 6;
+  text: string;
+  /** -n */
+  keepRules?: boolean;
+  /** -c */
+  counters?: boolean;
+  /** -t */
+  test?: boolean;
+  /** -T */
+  table?: string;
+  /** -v */
+  verbose?: boolean;
+}
+
+export interface SaveArgs {
   family?: 4 | 6;
   table?: string;
-  chain?: string;
-  ruleNumber?: number;
-  verbose?: boolean;
-  numeric?: boolean;
-  exact?: boolean;
-  lineNumbers?: boolean;
   counters?: boolean;
+}
+
+/** A piece of what a command prints, on standard output or standard error. */
+export interface PrintedDto {
+  out?: string;
+  err?: string;
+}
+
+/** A rule file: the path is that of whoever asks, for messages; nothing is read under it. */
+export interface FileDto {
+  path: string;
+  text: string;
+}
+
+export interface ApplyArgs {
+  files: FileDto[];
+  /** Files that scripts among `files` include. */
+  included?: FileDto[];
+  /** Take over `[packets:bytes]`. */
+  counters?: boolean;
+  dryRun?: boolean;
+  diff?: boolean;
+  /** Bring the rules before back after so many seconds unless `rules.confirm` comes. */
+  confirmSec?: number;
+}
+
+/** A message about the files; or a piece of the rules before and after, for a comparison. */
+export interface ApplyItemDto {
+  message?: string;
+  before?: string;
+  after?: string;
 }
 
 type Exchange<Args, Item, Done> = { args: Args; item: Item; done: Done };
@@ -213,10 +259,15 @@ export interface ControlCommands {
   'expect.count': Exchange<None, never, { count: number }>;
   'expect.flush': Exchange<None, never, AnyObject>;
   'expect.events': Exchange<None, ExpectEventDto | HelperEventDto, AnyObject>;
-  'iptables.list': Exchange<IptablesArgs, string, AnyObject>;
-  'iptables.specs': Exchange<IptablesArgs, string, AnyObject>;
-  'iptables.save': Exchange<IptablesArgs, string, AnyObject>;
-  'iptables.zero': Exchange<IptablesArgs, never, AnyObject>;
+  'iptables.command': Exchange<IptablesCommandArgs, PrintedDto, { exitCode: number }>;
+  'iptables.restore': Exchange<RestoreArgs, PrintedDto, { exitCode: number }>;
+  /** Items are pieces of the text. */
+  'iptables.save': Exchange<SaveArgs, string, AnyObject>;
+  'rules.apply': Exchange<ApplyArgs, ApplyItemDto, { applied: boolean; errors: number }>;
+  'rules.confirm': Exchange<None, never, AnyObject>;
+  'rules.revert': Exchange<None, never, AnyObject>;
+  /** Ends when the rules on trial are kept, turned down, or not confirmed in time. */
+  'rules.trial': Exchange<None, never, { end: string }>;
   status: Exchange<None, AnyObject, AnyObject>;
   reload: Exchange<AnyObject, AnyObject, AnyObject>;
 }
@@ -234,10 +285,13 @@ const commandNames: Record<ControlCommand, true> = {
   'expect.count': true,
   'expect.flush': true,
   'expect.events': true,
-  'iptables.list': true,
-  'iptables.specs': true,
+  'iptables.command': true,
+  'iptables.restore': true,
   'iptables.save': true,
-  'iptables.zero': true,
+  'rules.apply': true,
+  'rules.confirm': true,
+  'rules.revert': true,
+  'rules.trial': true,
   status: true,
   reload: true,
 };

@@ -13,6 +13,12 @@ export {
 } from './capture/index.ts';
 export { MemoryDatapath, type Passed, type SentPacket } from './memory/index.ts';
 export {
+  type NflogOutputOptions,
+  NflogOutputs,
+  type NflogTarget,
+  type PacketTime,
+} from './nflog/index.ts';
+export {
   CapturedFrame,
   CaptureError,
   type CaptureReader,

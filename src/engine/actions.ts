@@ -7,15 +7,21 @@ import {
   type HookCode,
   type LogOptions,
   type NatRange,
+  type NflogOptions,
   type RuleActions,
   type RuleContext,
+  type TimeoutPolicy,
   Verdict,
   type VerdictCode,
+  ZoneSide,
+  type ZoneSideCode,
 } from '../rules/index.ts';
 import { Packet } from '../wire/index.ts';
 import { AnswerBuilder } from './answers.ts';
 import type { Flight } from './flight.ts';
-import { logLine } from './log-line.ts';
+import { FlightConnection } from './flight-connection.ts';
+import { logLine, TRACE_LEVEL, traceLine } from './log-line.ts';
+import { type NflogSink, ReusedNflogRecord } from './nflog.ts';
 import type { EngineParts } from './parts.ts';
 import { type PacketOutput, RouteKind, type Routes } from './ports.ts';
 import { DropReason } from './reasons.ts';
@@ -29,6 +35,10 @@ const LOOPBACK6 = [0, 0, 0, 1];
 export class EngineActions implements RuleActions {
   readonly context: RuleContext;
   logged: (line: string, level: number) => void = () => {};
+  /** Where NFLOG rules lead; null for nowhere. */
+  nflogSink: NflogSink | null = null;
+  /** Packets that NFLOG rules handed out, with or without a sink. */
+  nflogged = 0;
 
   private readonly flight: Flight;
   private readonly tracking: Tracking;
@@ -39,6 +49,7 @@ export class EngineActions implements RuleActions {
   private readonly answersPerSecond: number;
   private readonly answers = new AnswerBuilder();
   private readonly tuple = new Tuple();
+  private readonly nflogRecord: ReusedNflogRecord;
   private answersLeft: number;
   private answersSec: number;
 
@@ -52,7 +63,12 @@ export class EngineActions implements RuleActions {
     this.answersPerSecond = parts.settings.answersPerSecond;
     this.answersLeft = this.answersPerSecond;
     this.answersSec = parts.clock.sec;
-    this.context = newContext(this, parts.clock);
+    this.context = newContext(
+      this,
+      parts,
+      new FlightConnection(flight, tracking.conntrack, parts.clock),
+    );
+    this.nflogRecord = new ReusedNflogRecord(this.context);
   }
 
   log(options: LogOptions): void {
@@ -65,6 +81,28 @@ export class EngineActions implements RuleActions {
 
   assignHelper(name: string): void {
     this.flight.helperOfRule = helperId(name);
+  }
+
+  assignZone(zone: number, side: ZoneSideCode): void {
+    const { template } = this.flight;
+    if (side !== ZoneSide.Reply) template.originalZone = zone & 0xffff;
+    if (side !== ZoneSide.Original) template.replyZone = zone & 0xffff;
+  }
+
+  assignTimeouts(policy: TimeoutPolicy): void {
+    this.flight.template.timeoutSet = this.tracking.conntrack.timeouts.numberOf(policy);
+  }
+
+  nflog(options: NflogOptions): void {
+    this.nflogged++;
+    if (this.nflogSink === null) return;
+    this.nflogRecord.fill(options);
+    this.nflogSink.packetLogged(this.nflogRecord);
+  }
+
+  trace(table: string, chain: string, kind: 'rule' | 'return' | 'policy', number: number): void {
+    const prefix = `TRACE: ${table}:${chain}:${kind}:${number} `;
+    this.logged(traceLine(prefix, this.context, this.interfaces), TRACE_LEVEL);
   }
 
   sourceNat(range: NatRange): VerdictCode {
@@ -210,16 +248,27 @@ export class EngineActions implements RuleActions {
   }
 }
 
-function newContext(actions: RuleActions, clock: Clock): RuleContext {
+function newContext(
+  actions: RuleActions,
+  parts: EngineParts,
+  connection: FlightConnection,
+): RuleContext {
   return {
     packet: new Packet(new ArrayBuffer(1024)),
-    clock,
+    clock: parts.clock,
     actions,
+    connection,
+    routes: parts.routes.queries,
     hook: Hook.Prerouting,
     inIf: -1,
     outIf: -1,
     ctState: CtStateBit.Invalid,
     masterHelper: '',
     mark: 0,
+    socketUid: -1,
+    socketGid: -1,
+    changed: false,
+    templated: false,
+    traced: false,
   };
 }

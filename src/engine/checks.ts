@@ -9,6 +9,7 @@ import {
   updateChecksum16,
   verifyL4Checksum,
 } from '../wire/index.ts';
+import type { Routes } from './ports.ts';
 import type { ChecksumPolicy } from './settings.ts';
 
 /**
@@ -43,4 +44,15 @@ export function decrementTtl(packet: Packet): void {
   view.setUint8(l3Offset + 8, packet.ttl);
   const field = view.getUint16(l3Offset + 10);
   view.setUint16(l3Offset + 10, updateChecksum16(field, before, before - 0x100));
+}
+
+/**
+ * Longer than the way out takes, and not to be fragmented. What is longer than its own way in
+ * allows too is a super-frame that segmentation offload made of smaller ones: the datapath cuts it
+ * again, as it fragments what may be fragmented.
+ */
+export function isTooBig(packet: Packet, routes: Routes, inIf: number): boolean {
+  const length = packet.l3End - packet.l3Offset;
+  if (length <= routes.mtu || length > routes.mtuOf(inIf)) return false;
+  return packet.family === 6 || packet.dontFragment;
 }

@@ -1,10 +1,5 @@
 import type { Clock, InterfaceTable } from '../base/index.ts';
-import {
-  CtStateBit,
-  type Expectation,
-  TrackReason,
-  type TrackReasonCode,
-} from '../conntrack/index.ts';
+import { CtStateBit, TrackReason, type TrackReasonCode } from '../conntrack/index.ts';
 import { followMaster, Manip, type ManipCode } from '../nat/index.ts';
 import {
   type CompiledRules,
@@ -25,9 +20,10 @@ import {
   Proto,
 } from '../wire/index.ts';
 import { EngineActions } from './actions.ts';
-import { decrementTtl, transportFault } from './checks.ts';
+import { decrementTtl, isTooBig, transportFault } from './checks.ts';
 import { Flight } from './flight.ts';
-import type { EngineListener } from './listener.ts';
+import { type EngineListener, relayOf } from './listener.ts';
+import type { NflogSink } from './nflog.ts';
 import { type EngineCounters, type EngineParts, Outcome, type OutcomeCode } from './parts.ts';
 import { RouteKind, type Routes } from './ports.ts';
 import { DROP_REASONS, DropReason, type DropReasonCode, dropReasonName } from './reasons.ts';
@@ -71,7 +67,7 @@ export class Engine {
     this.actions = new EngineActions(parts, this.flight, this.tracking);
     this.actions.logged = (line, level) => this.listener?.logged(line, level);
     this.context = this.actions.context;
-    this.tracking.conntrack.listen(this.connectionListener());
+    this.tracking.conntrack.listen(relayOf(() => this.listener, this.tracking));
     this.tracking.ftp.listener = {
       announcementRefused: (refusal) => this.listener?.announcementRefused(refusal),
     };
@@ -85,6 +81,16 @@ export class Engine {
   /** Takes a new rule set into use between two packets; the tables are kept. */
   setRules(rules: CompiledRules): void {
     this.rules = rules;
+  }
+
+  /** Says where NFLOG rules lead; null for nowhere. */
+  setNflogSink(sink: NflogSink | null): void {
+    this.actions.nflogSink = sink;
+  }
+
+  /** Packets that NFLOG rules handed out, wherever they went. */
+  get nflogged(): number {
+    return this.actions.nflogged;
   }
 
   /** Ports whose new connections get the FTP helper without a rule. */
@@ -176,6 +182,9 @@ export class Engine {
     context.ctState = CtStateBit.Invalid;
     context.masterHelper = '';
     context.mark = 0;
+    context.changed = false;
+    context.templated = false;
+    context.traced = false;
   }
 
   private leaveBy(outIf: number): void {
@@ -205,7 +214,7 @@ export class Engine {
       return this.drop(DropReason.FragmentUnderNat);
     }
     this.leaveBy(this.routes.outIf);
-    if (this.isTooBig(packet)) {
+    if (isTooBig(packet, this.routes, this.flight.inIf)) {
       this.actions.tooBig(this.routes.mtu);
       return this.drop(DropReason.TooBig);
     }
@@ -216,17 +225,6 @@ export class Engine {
       this.walk(TableId.Security, Hook.Forward) &&
       this.postrouting(packet);
     return passed ? this.finishForward() : this.finishDrop();
-  }
-
-  /**
-   * Longer than the way out takes, and not to be fragmented. What is longer than its own way in
-   * allows too is a super-frame that segmentation offload made of smaller ones: the datapath cuts it
-   * again, as it fragments what may be fragmented.
-   */
-  private isTooBig(packet: Packet): boolean {
-    const length = packet.l3End - packet.l3Offset;
-    if (length <= this.routes.mtu || length > this.routes.mtuOf(this.flight.inIf)) return false;
-    return packet.family === 6 || packet.dontFragment;
   }
 
   private refuseRoute(kind: number): OutcomeCode {
@@ -260,6 +258,7 @@ export class Engine {
     if (!rules.hasTable(family, table)) return true;
     context.hook = hook;
     const verdict = rules.walk(family, table, hook, context);
+    if (context.changed) flight.rewritten = true;
     // The filter table decides what passes; any other table is worth naming where it drops.
     if (table === TableId.Filter || verdict === Verdict.Drop) {
       flight.rule = rules.decidedBy;
@@ -327,18 +326,5 @@ export class Engine {
   private ignore(): OutcomeCode {
     this.counters.ignored++;
     return Outcome.Ignore;
-  }
-
-  private connectionListener() {
-    return {
-      connectionNew: (row: number) => this.listener?.connectionNew(row),
-      connectionUpdate: (row: number) => this.listener?.connectionUpdate(row),
-      connectionDestroy: (row: number) => {
-        this.listener?.connectionDestroy(row);
-        this.tracking.forgetSideTables(row);
-      },
-      expectationNew: (e: Expectation) => this.listener?.expectationNew(e),
-      expectationDestroy: (e: Expectation) => this.listener?.expectationDestroy(e),
-    };
   }
 }

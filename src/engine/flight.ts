@@ -2,6 +2,7 @@ import {
   CtStateBit,
   Direction,
   type DirectionCode,
+  Template,
   TrackReason,
   type TrackReasonCode,
 } from '../conntrack/index.ts';
@@ -31,6 +32,7 @@ export class Flight {
   /** What the raw table asked for. */
   untracked = false;
   helperOfRule = 0;
+  readonly template = new Template();
 
   begin(inIf: number): void {
     this.inIf = inIf;
@@ -46,6 +48,7 @@ export class Flight {
     this.rewritten = false;
     this.untracked = false;
     this.helperOfRule = 0;
+    this.template.clear();
   }
 
   /** The name of the drop reason, as it is shown and counted. */

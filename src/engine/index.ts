@@ -9,10 +9,11 @@
 export { Engine } from './engine.ts';
 export { Flight } from './flight.ts';
 export type { EngineListener } from './listener.ts';
+export type { NflogRecord, NflogSink } from './nflog.ts';
 export { type EngineCounters, type EngineParts, Outcome, type OutcomeCode } from './parts.ts';
 export { type PacketOutput, RouteKind, type RouteKindCode, type Routes } from './ports.ts';
 export { DROP_REASONS, DropReason, dropReasonName, trackReasonName } from './reasons.ts';
-export { RouteTable } from './route-table.ts';
+export { type RouteEntry, RouteTable } from './route-table.ts';
 export {
   type ChecksumPolicy,
   checksumPolicies,

@@ -1,3 +1,4 @@
+import type { RouteQueries } from '../rules/index.ts';
 import type { Packet } from '../wire/index.ts';
 
 /** Where a packet goes by its destination address. */
@@ -32,6 +33,8 @@ export interface Routes {
   readonly hop1: number;
   readonly hop2: number;
   readonly hop3: number;
+  /** What rules ask. Leaves the answers of `lookup` alone. */
+  readonly queries: RouteQueries;
   /** Looks up the packet's present destination. */
   lookup(packet: Packet): RouteKindCode;
   /** Looks up any address. */

@@ -3,7 +3,7 @@ import { Packet, Proto } from '../wire/index.ts';
 /**
  * The beginning of the datagram that an ICMP error quotes, as a cursor over a copy of its bytes: as
  * much as is there, which need not be a whole transport header. Null where not even the IP header
- * is. IPv6 extension headers are not stepped over. Cold path: log lines only.
+ * is. Cold path: log lines only.
  */
 export function quotedDatagram(error: Packet): Packet | null {
   const { family, payloadOffset: from, l3End } = error;
@@ -49,7 +49,32 @@ function readIpv6(packet: Packet): void {
   packet.dst1 = view.getInt32(28);
   packet.dst2 = view.getInt32(32);
   packet.dst3 = view.getInt32(36);
+  stepOverExtensions(packet);
 }
+
+/** As far as they are there: what is cut short is left as the last header. */
+function stepOverExtensions(packet: Packet): void {
+  const { view, l3End } = packet;
+  while (extensions.includes(packet.protocol)) {
+    const at = packet.l3HeaderLen;
+    if (at + 8 > l3End) return;
+    const { protocol } = packet;
+    if (protocol === Proto.Fragment) packet.fragmentOffset = view.getUint16(at + 2) & 0xfff8;
+    const units = view.getUint8(at + 1);
+    packet.protocol = view.getUint8(at);
+    if (protocol === Proto.Fragment) packet.l3HeaderLen += 8;
+    else packet.l3HeaderLen += protocol === Proto.Ah ? (units + 2) << 2 : (units + 1) << 3;
+    if (packet.fragmentOffset > 0) return;
+  }
+}
+
+const extensions: readonly number[] = [
+  Proto.HopByHop,
+  Proto.Routing,
+  Proto.Fragment,
+  Proto.DestOptions,
+  Proto.Ah,
+];
 
 /** The fields a log line wants, where the header they stand in is all there. */
 function readTransport(packet: Packet): void {

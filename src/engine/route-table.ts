@@ -1,6 +1,8 @@
+import type { AddressKindCode, RouteQueries } from '../rules/index.ts';
 import type { Packet } from '../wire/index.ts';
 import { RouteKind, type RouteKindCode, type Routes } from './ports.ts';
 import { PrefixSet } from './prefix-set.ts';
+import { TableQueries } from './table-queries.ts';
 
 /** The kernel's three default tables, in the order in which its rules ask them. */
 const tableNames = ['local', 'main', 'default'] as const;
@@ -12,8 +14,12 @@ export interface RouteEntry {
   readonly prefix: readonly number[];
   readonly prefixLength: number;
   readonly kind: RouteKindCode;
-  /** For `RouteKind.Forward`. */
+  /** What rules are told of the address, where `kind` does not say it (`-m addrtype`). */
+  readonly addressKind?: AddressKindCode;
+  /** The way out for `RouteKind.Forward`; else the interface that the address belongs to. */
   readonly outIf?: number;
+  /** Further ways out of a route with several next hops. Packets do not take them. */
+  readonly otherOutIfs?: readonly number[];
   /** Gateway words, of the entry's family. Absent: the destination is on the link. */
   readonly via?: readonly number[];
   /** MTU of this route in bytes; absent or 0: that of the interface. */
@@ -43,6 +49,7 @@ const MAX_INTERFACE_MTU = 65_536;
  * change clears. Multicast and the limited broadcast address are `Broadcast` without an entry.
  */
 export class RouteTable implements Routes {
+  readonly queries: RouteQueries = new TableQueries(this);
   outIf = -1;
   mtu = 0;
   hop0 = 0;
@@ -70,11 +77,12 @@ export class RouteTable implements Routes {
     this.forgetCached();
   }
 
-  /** An address of this host. */
-  addLocal(family: 4 | 6, words: readonly number[]): void {
+  /** An address of this host, and the interface it belongs to where that is known. */
+  addLocal(family: 4 | 6, words: readonly number[], interfaceId?: number): void {
     const prefixLength = family === 4 ? 32 : 128;
     const kind = RouteKind.Local;
-    this.addRoute({ family, prefix: words, prefixLength, kind, table: 'local' });
+    const outIf = interfaceId === undefined ? {} : { outIf: interfaceId };
+    this.addRoute({ family, prefix: words, prefixLength, kind, table: 'local', ...outIf });
   }
 
   /** An address that this host may use on an interface, best first: what `addressOf` answers with. */
@@ -110,11 +118,23 @@ export class RouteTable implements Routes {
   lookupAddress(family: number, w0: number, w1: number, w2: number, w3: number): RouteKindCode {
     this.outIf = -1;
     if (isMulticast(family, w0)) return RouteKind.Broadcast;
-    const row = family === 4 ? this.cachedRow4(w0) : this.cachedRow6(w0, w1, w2, w3);
-    if (row < 0) return RouteKind.Unreachable;
-    const entry = this.rows[row]!;
+    const entry = this.entryFor(family, w0, w1, w2, w3);
+    if (entry === null) return RouteKind.Unreachable;
     if (entry.kind === RouteKind.Forward) this.answer(entry, w0, w1, w2, w3);
     return entry.kind;
+  }
+
+  /** The route to any address, or null; leaves the fields of the last lookup alone. */
+  entryFor(family: number, w0: number, w1: number, w2: number, w3: number): RouteEntry | null {
+    const row = family === 4 ? this.cachedRow4(w0) : this.cachedRow6(w0, w1, w2, w3);
+    return row < 0 ? null : this.rows[row]!;
+  }
+
+  /** MTU of a way out, in bytes of IP datagram: the route's own, or that of its interface. */
+  mtuOfRoute(entry: RouteEntry): number {
+    const ofInterface = this.mtuOf(entry.outIf ?? -1);
+    const ofRoute = entry.mtu ?? 0;
+    return ofRoute > 0 && ofRoute < ofInterface ? ofRoute : ofInterface;
   }
 
   addressOf(family: number, interfaceId: number): readonly number[] | null {
@@ -136,9 +156,7 @@ export class RouteTable implements Routes {
 
   private answer(entry: RouteEntry, w0: number, w1: number, w2: number, w3: number): void {
     this.outIf = entry.outIf ?? -1;
-    const ofInterface = this.mtuOf(this.outIf);
-    const ofRoute = entry.mtu ?? 0;
-    this.mtu = ofRoute > 0 && ofRoute < ofInterface ? ofRoute : ofInterface;
+    this.mtu = this.mtuOfRoute(entry);
     const { via } = entry;
     const four = entry.family === 4;
     this.hop0 = via === undefined ? w0 : via[0]!;

@@ -52,7 +52,7 @@ export class Tracking {
     // What the raw table took out of tracking is not looked at, sound or not (nf_conntrack_in).
     if (flight.untracked) conntrack.untrack();
     else if (fault !== TrackReason.None) conntrack.invalidate(fault);
-    else conntrack.track(packet);
+    else conntrack.track(packet, flight.template);
     flight.row = conntrack.row;
     flight.direction = conntrack.direction;
     flight.ctState = conntrack.state;

@@ -15,17 +15,41 @@ const knownNetworks: ReadonlyMap<string, string> = new Map([
 ]);
 
 /**
+ * Looks a host or network name up. Gives the addresses in the order of the resolver without
+ * duplicates, as words; null or none where there is no such name; a text where the look-up itself
+ * failed, with the reason.
+ */
+export type HostResolver = (
+  name: string,
+  family: Family,
+) => readonly (readonly number[])[] | string | null;
+
+/**
  * Dotted IPv4 with fewer than four parts allowed, the rest being zero (`10.1` is 10.1.0.0, as
- * iptables has it), or null.
+ * iptables has it), or null. Parts are numbers as C writes them: `010` is 8.
  */
 export function parseLooseIpv4(text: string): number | null {
   const parts = text.split('.');
   if (parts.length > 4) return null;
   let word = 0;
   for (let i = 0; i < 4; i++) {
-    const part = parts[i] ?? '0';
-    if (!/^[0-9]{1,3}$/.test(part) || Number(part) > 255) return null;
-    word = (word << 8) | Number(part);
+    const part = i < parts.length ? parseUnsigned(parts[i]!, 255) : 0;
+    if (part === null) return null;
+    word = (word << 8) | part;
+  }
+  return word;
+}
+
+/** As inet_aton reads what `parseLooseIpv4` does not: the last part fills what is left (`256`). */
+function parseInetAton(text: string): number | null {
+  const parts = text.split('.');
+  if (parts.length > 4) return null;
+  let word = 0;
+  for (const [i, part] of parts.entries()) {
+    const isLast = i === parts.length - 1;
+    const value = parseUnsigned(part, isLast ? 2 ** (32 - 8 * i) - 1 : 255);
+    if (value === null) return null;
+    word = isLast ? word | value : word | (value << (24 - 8 * i));
   }
   return word;
 }
@@ -75,33 +99,64 @@ function parseMask(text: string, family: Family): readonly number[] {
   return words;
 }
 
-function resolveHost(text: string, family: Family): readonly number[] {
+function resolveHost(
+  text: string,
+  family: Family,
+  resolver: HostResolver | null,
+): readonly (readonly number[])[] {
   const words = parseHostWords(text, family);
-  if (words !== null) return words;
-  if (text === 'localhost') return family === 4 ? [0x7f000001] : [0, 0, 0, 1];
-  const isName = /^(?=.*[a-zA-Z])[a-zA-Z0-9._-]+$/.test(text);
-  const detail = isName ? 'names are not looked up here; write the address' : '';
+  if (words !== null) return [words];
+  const number = family === 4 ? parseInetAton(text) : null;
+  if (number !== null) return [[number]];
+  const isName = /^(?=.*[a-zA-Z])[a-zA-Z0-9_][a-zA-Z0-9._-]{0,253}$/.test(text);
+  let detail = isName && resolver === null ? 'names are not looked up here; write the address' : '';
+  if (isName && resolver !== null) {
+    const found = resolver(text, family);
+    if (typeof found === 'string') detail = found;
+    else if (found !== null && found.length > 0) return found;
+  } else if (text === 'localhost') {
+    return [family === 4 ? [0x7f000001] : [0, 0, 0, 1]];
+  }
   throw new RuleFault('bad-address', `host/network \`${text}' not found`, detail);
 }
 
-/** Reads `ADDR[/MASK][,…]` into address matches; throws `bad-address`. */
-export function parseAddressList(text: string, negated: boolean, family: Family): AddressMatch[] {
+/**
+ * Reads `ADDR[/MASK][,…]` into address matches, one for each address that a name has; throws
+ * `bad-address`.
+ */
+export function parseAddressList(
+  text: string,
+  negated: boolean,
+  family: Family,
+  resolver: HostResolver | null = null,
+): AddressMatch[] {
   const items = text.split(',');
-  if (negated && items.length > 1) {
-    throw new RuleFault(
-      'bad-value',
-      '! not allowed with multiple source or destination IP addresses',
-    );
-  }
-  return items.map((item) => {
+  const several = '! not allowed with multiple source or destination IP addresses';
+  if (negated && items.length > 1) throw new RuleFault('bad-value', several);
+  const matches = items.flatMap((item) => {
     const slash = item.indexOf('/');
     const mask =
       slash < 0
         ? maskOfPrefix(family === 4 ? 32 : 128, family)
         : parseMask(item.slice(slash + 1), family);
-    const host = resolveHost(slash < 0 ? item : item.slice(0, slash), family);
-    return { address: host.map((word, i) => word & mask[i]!), mask, negated };
+    // With a null mask iptables does not look at the name: `any/0`, and `0/0` for IPv6.
+    const hosts = mask.every((word) => word === 0)
+      ? [mask]
+      : resolveHost(slash < 0 ? item : item.slice(0, slash), family, resolver);
+    const masked = hosts.map((host) => host.map((word, i) => word & mask[i]!));
+    return withoutDuplicates(masked).map((address) => ({ address, mask, negated }));
   });
+  if (negated && matches.length > 1) throw new RuleFault('bad-value', several);
+  return matches;
+}
+
+/** Hosts of one name that fall into the same network count once, as in iptables. */
+function withoutDuplicates(all: readonly (readonly number[])[]): (readonly number[])[] {
+  return all.filter((one, i) => all.findIndex((other) => sameWords(one, other)) === i);
+}
+
+function sameWords(a: readonly number[], b: readonly number[]): boolean {
+  return a.every((word, i) => word === b[i]);
 }
 
 /** True for 0.0.0.0/0 and ::/0, which match everything and are not printed. */

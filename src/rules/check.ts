@@ -1,4 +1,4 @@
-import { RuleError, RuleFault } from './errors.ts';
+import { RuleError, RuleFault, type RuleWarning, type WarningCode } from './errors.ts';
 import type { CheckPlace } from './extension.ts';
 import type { Chain, Rule, RuleSet, Table } from './model.ts';
 
@@ -7,10 +7,15 @@ import type { Chain, Rule, RuleSet, Table } from './model.ts';
  * may stand where it can be reached. Returns all errors, at most one per rule.
  */
 export function checkRuleSet(ruleSet: RuleSet, helpers: readonly string[]): RuleError[] {
-  return ruleSet.allTables().flatMap((table) => checkTable(table, helpers));
+  return ruleSet.allTables().flatMap((table) => checkTable(table, helpers, ruleSet.timeouts));
 }
 
-function checkTable(table: Table, helpers: readonly string[]): RuleError[] {
+/** The same for one table. */
+export function checkTable(
+  table: Table,
+  helpers: readonly string[],
+  timeouts: RuleSet['timeouts'],
+): RuleError[] {
   const errors: RuleError[] = [];
   const reach = new Map<string, number>();
   for (const chain of table.chains.values()) {
@@ -22,6 +27,7 @@ function checkTable(table: Table, helpers: readonly string[]): RuleError[] {
       table: table.name,
       hookMask: reach.get(chain.name) ?? 0,
       helpers,
+      timeouts,
     };
     for (const rule of chain.rules) {
       const error = checkRule(rule, place);
@@ -32,6 +38,46 @@ function checkTable(table: Table, helpers: readonly string[]): RuleError[] {
     }
   }
   return errors;
+}
+
+/** What is read and not carried out, one warning for each match or target of each rule. */
+export function warnOfUnenforced(ruleSet: RuleSet): RuleWarning[] {
+  const warnings: RuleWarning[] = [];
+  const seen = new Set<string>();
+  for (const table of ruleSet.allTables()) {
+    for (const chain of table.chains.values()) {
+      for (const rule of chain.rules) {
+        for (const message of unenforcedParts(rule)) {
+          // The rules of a comma list share their line; it is named once.
+          const key = `${rule.file}:${rule.line}:${message}`;
+          if (seen.has(key)) continue;
+          seen.add(key);
+          warnings.push(ruleWarning(rule, 'not-enforced', message));
+        }
+      }
+    }
+  }
+  return warnings;
+}
+
+/** Sentences about what of a rule is not enforced; empty where all of it is. */
+export function unenforcedParts(rule: Rule): string[] {
+  const parts = rule.jump.kind === 'target' ? [...rule.matches, rule.jump.target] : rule.matches;
+  return parts.flatMap((part) => {
+    const sentence = part.unenforced();
+    return sentence === null ? [] : [`${part.name}: not enforced: ${sentence}`];
+  });
+}
+
+/** A warning that stands at a rule. */
+export function ruleWarning(
+  rule: Rule,
+  code: WarningCode,
+  message: string,
+  help = '',
+): RuleWarning {
+  const { file, line, column, sourceLine } = rule;
+  return { file, line, column, sourceLine, message, code, help, rule };
 }
 
 function checkRule(rule: Rule, place: CheckPlace): RuleError | null {
@@ -46,7 +92,7 @@ function checkRule(rule: Rule, place: CheckPlace): RuleError | null {
 
 function asError(fault: unknown, rule: Rule): RuleError {
   if (!(fault instanceof RuleFault)) throw fault;
-  return new RuleError(fault, rule.file, rule, rule.sourceLine);
+  return new RuleError(fault, rule.file, rule, rule.sourceLine, rule);
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { Clock } from '../base/index.ts';
+import type { DirectionCode, Tuple } from '../conntrack/index.ts';
 import type { Packet } from '../wire/index.ts';
 
 /** The five netfilter hooks, in the order a packet may meet them. */
@@ -46,6 +47,31 @@ export interface LogOptions {
   readonly macDecode: boolean;
 }
 
+/** Options of an NFLOG target, named as nfnetlink_log names them. */
+export interface NflogOptions {
+  readonly group: number;
+  readonly prefix: string;
+  /** Bytes of the datagram that are copied; 0 for all. */
+  readonly size: number;
+  readonly threshold: number;
+}
+
+/**
+ * A named set of timeouts for `CT --timeout`, as `nfct add timeout NAME inet tcp established 100`
+ * defines it.
+ */
+export interface TimeoutPolicy {
+  readonly name: string;
+  readonly family: 4 | 6;
+  readonly protocol: number;
+  /** Seconds by state, under the names of nfct in lower case (`established`, `unreplied`, …). */
+  readonly seconds: ReadonlyMap<string, number>;
+}
+
+/** Which directions of a connection a zone of `CT --zone` is for. */
+export const ZoneSide = { Both: 0, Original: 1, Reply: 2 } as const;
+export type ZoneSideCode = 0 | 1 | 2;
+
 /**
  * What targets do to a packet beyond ACCEPT and DROP. The engine implements this; a target's
  * `apply` calls it. Methods that return a verdict end (or continue) the walk with it.
@@ -62,6 +88,73 @@ export interface RuleActions {
   notrack(): void;
   /** `-j CT --helper NAME`. */
   assignHelper(name: string): void;
+  /** `-j CT --zone N`, `--zone-orig N`, `--zone-reply N`. */
+  assignZone(zone: number, side: ZoneSideCode): void;
+  /** `-j CT --timeout NAME`. */
+  assignTimeouts(policy: TimeoutPolicy): void;
+  nflog(options: NflogOptions): void;
+  /** Writes one TRACE line; `kind` and `number` as the kernel has them in `table:chain:kind:number`. */
+  trace(table: string, chain: string, kind: 'rule' | 'return' | 'policy', number: number): void;
+}
+
+/** What kind of destination an address is: the kernel's RTN_ numbers (linux/rtnetlink.h). */
+export const AddressKind = {
+  Unspecified: 0,
+  Unicast: 1,
+  Local: 2,
+  Broadcast: 3,
+  Anycast: 4,
+  Multicast: 5,
+  Blackhole: 6,
+  Unreachable: 7,
+  Prohibit: 8,
+} as const;
+export type AddressKindCode = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8;
+
+/** What rules may ask of the routing table. Implemented by the engine; allocates nothing. */
+export interface RouteQueries {
+  /** The kind of an address; with an interface id (not -1) as seen from that interface alone. */
+  addressKind(
+    family: number,
+    w0: number,
+    w1: number,
+    w2: number,
+    w3: number,
+    interfaceId: number,
+  ): AddressKindCode;
+  /**
+   * `-m rpfilter`: whether the packet's source would be reached through `inIf` (`loose`: through any
+   * interface). A source that is one of this host's own addresses holds only with `acceptLocal`.
+   */
+  reversePathHolds(packet: Packet, inIf: number, loose: boolean, acceptLocal: boolean): boolean;
+  /** MTU of the route to an address in bytes of IP datagram; 0 where there is no route. */
+  pathMtu(family: number, w0: number, w1: number, w2: number, w3: number): number;
+}
+
+/**
+ * What rules may ask about the connection of the packet in hand. Implemented by the engine over the
+ * packet's row; allocates nothing. Where `exists` is false the packet has no connection (INVALID,
+ * UNTRACKED) and nothing else may be asked.
+ */
+export interface ConnectionView {
+  readonly exists: boolean;
+  readonly direction: DirectionCode;
+  /** `Status` bits of conntrack/. */
+  readonly status: number;
+  /** Seconds until it expires. */
+  readonly expiresIn: number;
+  readonly zone: number;
+  /** Row and id, which together name a connection for ever. */
+  readonly row: number;
+  readonly id: number;
+  /** Connection mark. Setting it reports an UPDATE of the connection. */
+  mark: number;
+  packets(direction: DirectionCode): number;
+  bytes(direction: DirectionCode): number;
+  /** The tuple of a direction in an object that the next call reuses. */
+  tuple(direction: DirectionCode): Tuple;
+  /** False where the named connection has ended or is in TCP CLOSE or TIME_WAIT (`connlimit`). */
+  isOpen(row: number, id: number): boolean;
 }
 
 /**
@@ -80,6 +173,17 @@ export interface RuleContext {
   ctState: number;
   /** Name of the helper of this connection's master ('' where it has no master or no helper). */
   masterHelper: string;
-  /** Packet mark. */
+  /** Packet mark, a signed 32-bit integer. Targets write it; it stays with the packet. */
   mark: number;
+  readonly connection: ConnectionView;
+  readonly routes: RouteQueries;
+  /** Owner of the socket that sent the packet; -1 where there is none, as for all forwarded ones. */
+  socketUid: number;
+  socketGid: number;
+  /** Set by targets that changed bytes of the packet. */
+  changed: boolean;
+  /** Set by the first CT or NOTRACK that a packet meets; the kernel passes over all later ones. */
+  templated: boolean;
+  /** Set by TRACE: from then on every rule that matches is reported through `actions.trace`. */
+  traced: boolean;
 }

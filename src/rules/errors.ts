@@ -1,3 +1,5 @@
+import type { Rule } from './model.ts';
+
 /**
  * What can be wrong with rule text. Codes are stable: scripts may test for them. The exit code is
  * what iptables ends with for the same mistake (2 for wording, 1 for a refusal by the kernel, 3 for
@@ -18,11 +20,13 @@ const exitCodes = {
   'bad-command': 2,
   'nat-drop': 2,
   'invalid-interface': 2,
+  'other-family': 2,
   'unknown-chain': 1,
   'chain-exists': 1,
   'chain-in-use': 1,
   'chain-not-empty': 1,
   'bad-policy': 1,
+  'bad-chain': 1,
   'bad-index': 1,
   'no-such-rule': 1,
   loop: 1,
@@ -32,6 +36,9 @@ const exitCodes = {
   'out-of-range': 1,
   'no-commit': 1,
   'line-outside-table': 1,
+  'unknown-set': 2,
+  'bad-set': 1,
+  'not-enforced': 1,
   'unknown-table': 3,
   'not-understood': 2,
   'bad-quoting': 2,
@@ -39,6 +46,11 @@ const exitCodes = {
 } as const;
 
 export type RuleErrorCode = keyof typeof exitCodes;
+
+/** The exit code of iptables for a fault. */
+export function exitCodeOf(code: RuleErrorCode): 1 | 2 | 3 {
+  return exitCodes[code];
+}
 
 /** The text of an iptables refusal that names no reason; the reason stands in the error's detail. */
 export const INVALID_ARGUMENT = "Invalid argument. Run `dmesg' for more information.";
@@ -61,7 +73,11 @@ export class RuleFault extends Error {
   position: Position | null;
 
   constructor(code: RuleErrorCode, message: string, detail = '', position: Position | null = null) {
+    // Where a fault was thrown is nobody's business, and finding that out is what costs most.
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 0;
     super(message);
+    Error.stackTraceLimit = stackTraceLimit;
     this.name = 'RuleFault';
     this.code = code;
     this.detail = detail;
@@ -77,9 +93,20 @@ export class RuleError extends Error {
   readonly column: number;
   readonly sourceLine: string;
   readonly detail: string;
+  /** The rule that the kernel would refuse; null where the line could not be read. */
+  readonly rule: Rule | null;
 
-  constructor(fault: RuleFault, file: string, position: Position, sourceLine: string) {
+  constructor(
+    fault: RuleFault,
+    file: string,
+    position: Position,
+    sourceLine: string,
+    rule: Rule | null = null,
+  ) {
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 0;
     super(fault.message);
+    Error.stackTraceLimit = stackTraceLimit;
     this.name = 'RuleError';
     this.code = fault.code;
     this.detail = fault.detail;
@@ -87,6 +114,7 @@ export class RuleError extends Error {
     this.line = position.line;
     this.column = position.column;
     this.sourceLine = sourceLine;
+    this.rule = rule;
   }
 
   /** The exit code of iptables for this mistake. */
@@ -100,21 +128,60 @@ export class RuleError extends Error {
   }
 }
 
-/** Something that was accepted and deserves a word. Never an error. */
+/** Something that was accepted and deserves a word. Never an error, unless somebody is strict. */
 export interface RuleWarning {
   readonly file: string;
   readonly line: number;
   readonly column: number;
   readonly sourceLine: string;
   readonly message: string;
+  /** Stable, as the codes of errors are. */
+  readonly code: WarningCode;
+  /** What to do about it; '' where the message says it. */
+  readonly help: string;
+  /** The rule it is about, or null. */
+  readonly rule: Rule | null;
 }
+
+/**
+ * Codes of warnings: 'note' for what a reader of files remarks, 'not-enforced' for what is read and
+ * not carried out, 'replaced-table', 'final-newline', and the codes of the linter.
+ */
+export type WarningCode =
+  | 'note'
+  | 'not-enforced'
+  | 'final-newline'
+  | 'replaced-table'
+  | 'unreachable-rule'
+  | 'shadowed-rule'
+  | 'duplicate-rule'
+  | 'unused-chain'
+  | 'related-never-accepted'
+  | 'helper-after-dnat'
+  | 'ftp-without-helper'
+  | 'wide-passive-range'
+  | 'curly-characters'
+  | 'no-established'
+  | 'nat-everywhere'
+  | 'set-dimension';
 
 /** As `RuleError.format()`, for a warning. */
 export function formatWarning(warning: RuleWarning): string {
   return formatDiagnostic('warning', { ...warning, detail: '' });
 }
 
-interface Diagnostic extends RuleWarning {
+/** A warning as an error, for who asked to be strict; anything but 'not-enforced' is one of lint. */
+export function asError(warning: RuleWarning): RuleError {
+  const fault = new RuleFault('not-enforced', warning.message);
+  return new RuleError(fault, warning.file, warning, warning.sourceLine, warning.rule);
+}
+
+interface Diagnostic {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  readonly sourceLine: string;
+  readonly message: string;
   readonly detail: string;
 }
 
@@ -122,7 +189,12 @@ function formatDiagnostic(kind: string, d: Diagnostic): string {
   const message = d.detail === '' ? d.message : `${d.message} (${d.detail})`;
   const head = `${d.file}:${d.line}:${d.column}: ${kind}: ${message}`;
   if (d.sourceLine === '') return head;
+  return `${head}\n${d.sourceLine}\n${caretLine(d)}`;
+}
+
+/** Blanks up to the place and a caret below it. */
+export function caretLine(place: Pick<Diagnostic, 'sourceLine' | 'column'>): string {
   // Tabs are kept in the indent so that the caret stands below its place on any terminal.
-  const indent = d.sourceLine.slice(0, Math.max(0, d.column - 1)).replace(/[^\t]/g, ' ');
-  return `${head}\n${d.sourceLine}\n${indent}^`;
+  const indent = place.sourceLine.slice(0, Math.max(0, place.column - 1)).replace(/[^\t]/g, ' ');
+  return `${indent}^`;
 }

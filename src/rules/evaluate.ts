@@ -1,230 +1,107 @@
+import { isOdd } from './classify/dimensions.ts';
 import { type HookCode, type RuleContext, Verdict, type VerdictCode } from './context.ts';
-import type { MatchEvaluator, TargetEvaluator, WalkSignal } from './extension.ts';
-import type { Chain, Rule, Table } from './model.ts';
+import { walkPlainly } from './plain-walk.ts';
+import { Field, Operation, ROW_INTS, type TableProgram } from './program.ts';
 
 /**
- * One table as the packet path walks it: all chains laid out one behind the other as rows of
- * integers, each chain closed by a row for its end. Hot: a walk allocates nothing.
- *
- *   row:  | conditions … | first match | end of matches | operation | where to jump | … |
- *
- * The closing row of a built-in chain is its policy, that of a user chain a return.
+ * Runs the packet through the chain at `hook`, which the table must have; `decidedRow` then says
+ * where it ended. Short chains are walked row by row, long ones by what their index names. Hot:
+ * allocates nothing.
  */
-
-/** What a row does when its conditions hold. */
-export const Operation = {
-  /** A rule without target: counts and goes on. */
-  Next: 0,
-  Accept: 1,
-  Drop: 2,
-  Return: 3,
-  Jump: 4,
-  Goto: 5,
-  Target: 6,
-  /** End of a user chain. */
-  End: 7,
-  /** End of a built-in chain. */
-  Policy: 8,
-} as const;
-
-/**
- * What is left to ask of a row whose plain conditions hold. Most rules have none of these: protocol
- * and IPv4 addresses without `!` are compared under masks in the walk itself, a mask of 0 for "any".
- */
-export const Condition = {
-  ProtocolNot: 1,
-  SourceNot: 2,
-  DestinationNot: 4,
-  /** IPv6 addresses stand in `wide`. */
-  WideSource: 8,
-  WideDestination: 16,
-  FragmentOnly: 32,
-  FragmentNone: 64,
-  InInterface: 128,
-  OutInterface: 256,
-} as const;
-
-/** Fields of a row in `rows`. */
-export const Field = {
-  Conditions: 0,
-  ProtocolMask: 1,
-  Protocol: 2,
-  SourceMask: 3,
-  Source: 4,
-  DestinationMask: 5,
-  Destination: 6,
-  FirstMatch: 7,
-  MatchEnd: 8,
-  Operation: 9,
-  Jump: 10,
-  InInterface: 11,
-  OutInterface: 12,
-  /** What `!` is asked of: these are compared apart, and their masks above are 0. */
-  NotProtocol: 13,
-  NotSourceMask: 14,
-  NotSource: 15,
-  NotDestinationMask: 16,
-  NotDestination: 17,
-} as const;
-export const ROW_INTS = 18;
-/** Integers per row in `wide`: source, its mask, destination, its mask, four words each. */
-export const WIDE_INTS = 16;
-
-/** A name pattern, answered once per interface and remembered. */
-export interface InterfaceTest {
-  matches(id: number): boolean;
-}
-
-export class TableProgram {
-  readonly table: Table;
-  readonly rows: Int32Array;
-  readonly wide: Int32Array;
-  readonly matches: MatchEvaluator[] = [];
-  readonly targets: (TargetEvaluator | null)[] = [];
-  readonly interfaces: InterfaceTest[] = [];
-  /** Rule and chain of each row; null for the closing row of a chain. */
-  readonly rules: (Rule | null)[] = [];
-  readonly chains: Chain[] = [];
-  /** First and closing row of the chain at each hook; -1 where the table has none. */
-  readonly entries = Int32Array.of(-1, -1, -1, -1, -1);
-  readonly policies = Int32Array.of(-1, -1, -1, -1, -1);
-  /** Packets and bytes of each row, in turn. */
-  readonly counters: Float64Array;
-  /** The row that decided the last walk. */
-  decidedRow = 0;
-
-  private readonly stack: Int32Array;
-  private readonly signal: WalkSignal;
-
-  constructor(table: Table, rowCount: number, signal: WalkSignal) {
-    this.table = table;
-    this.rows = new Int32Array(rowCount * ROW_INTS);
-    this.wide = new Int32Array(table.family === 6 ? rowCount * WIDE_INTS : 0);
-    this.counters = new Float64Array(rowCount * 2);
-    // No chain is entered twice on one way (loops are refused), so this is deep enough.
-    this.stack = new Int32Array(table.chains.size + 1);
-    this.signal = signal;
+export function walkProgram(program: TableProgram, hook: HookCode, ctx: RuleContext): VerdictCode {
+  const { rows, counters, stack, signal, index } = program;
+  const { packet } = ctx;
+  const { protocol, src0, dst0 } = packet;
+  const bytes = packet.l3End - packet.l3Offset;
+  let depth = 0;
+  let row = program.entries[hook]!;
+  signal.hotdrop = false;
+  if (ctx.traced || (index !== null && isOdd(packet))) {
+    return walkPlainly(program, hook, ctx, row, 0);
   }
-
-  /** Runs the packet through the chain at `hook`, which the table must have. */
-  walk(hook: HookCode, ctx: RuleContext): VerdictCode {
-    const { rows, counters, stack, signal } = this;
-    const { packet } = ctx;
-    const { protocol, src0, dst0 } = packet;
-    const bytes = packet.l3End - packet.l3Offset;
-    let depth = 0;
-    let row = this.entries[hook]!;
-    signal.hotdrop = false;
-    for (;;) {
-      const at = row * ROW_INTS;
-      if (
-        (protocol & rows[at + Field.ProtocolMask]!) !== rows[at + Field.Protocol]! ||
-        (src0 & rows[at + Field.SourceMask]!) !== rows[at + Field.Source]! ||
-        (dst0 & rows[at + Field.DestinationMask]!) !== rows[at + Field.Destination]!
-      ) {
-        row++;
-        continue;
+  // Whether the chain in hand is walked by the index, and whether that knows the packet yet.
+  let indexed = false;
+  let keyed = false;
+  if (index !== null) {
+    const chain = rows[row * ROW_INTS + Field.ChainIndex]!;
+    if (chain >= 0) {
+      index.begin(ctx);
+      keyed = true;
+      indexed = true;
+      index.enter(chain, 0);
+      row = index.next(0);
+    }
+  }
+  for (;;) {
+    const at = row * ROW_INTS;
+    if (
+      (protocol & rows[at + Field.ProtocolMask]!) !== rows[at + Field.Protocol]! ||
+      (src0 & rows[at + Field.SourceMask]!) !== rows[at + Field.Source]! ||
+      (dst0 & rows[at + Field.DestinationMask]!) !== rows[at + Field.Destination]!
+    ) {
+      row = indexed ? index!.next(depth) : row + 1;
+      continue;
+    }
+    if (!program.restMatches(at, row, ctx)) {
+      if (signal.hotdrop) {
+        program.decidedRow = row;
+        return Verdict.Drop;
       }
-      if (!this.restMatches(at, row, ctx)) {
-        if (signal.hotdrop) {
-          this.decidedRow = row;
-          return Verdict.Drop;
+      row = indexed ? index!.next(depth) : row + 1;
+      continue;
+    }
+    const operation = rows[at + Field.Operation]!;
+    if (operation !== Operation.End) {
+      counters[row * 2] = counters[row * 2]! + 1;
+      counters[row * 2 + 1] = counters[row * 2 + 1]! + bytes;
+    }
+    switch (operation) {
+      case Operation.Next:
+        row = indexed ? index!.next(depth) : row + 1;
+        break;
+      case Operation.Accept:
+        program.decidedRow = row;
+        return Verdict.Accept;
+      case Operation.Drop:
+        program.decidedRow = row;
+        return Verdict.Drop;
+      case Operation.Jump:
+      case Operation.Goto: {
+        if (operation === Operation.Jump) stack[depth++] = indexed ? ~row : row + 1;
+        row = rows[at + Field.Jump]!;
+        const chain = rows[row * ROW_INTS + Field.ChainIndex]!;
+        indexed = chain >= 0;
+        if (indexed) {
+          if (!keyed) index!.begin(ctx);
+          keyed = true;
+          index!.enter(chain, depth);
+          row = index!.next(depth);
         }
-        row++;
-        continue;
+        break;
       }
-      const operation = rows[at + Field.Operation]!;
-      if (operation !== Operation.End) {
-        counters[row * 2] = counters[row * 2]! + 1;
-        counters[row * 2 + 1] = counters[row * 2 + 1]! + bytes;
-      }
-      switch (operation) {
-        case Operation.Next:
-          row++;
-          break;
-        case Operation.Accept:
-          this.decidedRow = row;
-          return Verdict.Accept;
-        case Operation.Drop:
-          this.decidedRow = row;
-          return Verdict.Drop;
-        case Operation.Jump:
-          stack[depth++] = row + 1;
-          row = rows[at + Field.Jump]!;
-          break;
-        case Operation.Goto:
-          row = rows[at + Field.Jump]!;
-          break;
-        case Operation.Target: {
-          const verdict = this.targets[row]!.apply(ctx);
-          if (verdict !== Verdict.Continue) {
-            this.decidedRow = row;
-            return verdict;
-          }
-          row++;
-          break;
+      case Operation.Target: {
+        const verdict = program.targets[row]!.apply(ctx);
+        if (verdict !== Verdict.Continue) {
+          program.decidedRow = row;
+          return verdict;
         }
-        case Operation.Policy:
-          this.decidedRow = row;
-          return rows[at + Field.Jump]! === Verdict.Drop ? Verdict.Drop : Verdict.Accept;
-        default:
-          // Return and End: back to the caller; from a built-in chain to its policy.
-          row = depth > 0 ? stack[--depth]! : this.policies[hook]!;
+        if (ctx.traced || (keyed && ctx.changed && !index!.holdsFor(packet))) {
+          return walkPlainly(program, hook, ctx, row + 1, depth);
+        }
+        row = indexed ? index!.next(depth) : row + 1;
+        break;
       }
+      case Operation.Policy:
+        program.decidedRow = row;
+        return rows[at + Field.Jump]! === Verdict.Drop ? Verdict.Drop : Verdict.Accept;
+      default:
+        // Return and End: back to the caller; from a built-in chain to its policy.
+        if (depth === 0) row = program.policies[hook]!;
+        else {
+          row = stack[--depth]!;
+          indexed = row < 0;
+          if (indexed) row = index!.next(depth);
+        }
     }
-  }
-
-  private restMatches(at: number, row: number, ctx: RuleContext): boolean {
-    const { rows, matches } = this;
-    const conditions = rows[at]!;
-    if (conditions !== 0 && !this.conditionsHold(at, row, conditions, ctx)) return false;
-    const end = rows[at + Field.MatchEnd]!;
-    for (let i = rows[at + Field.FirstMatch]!; i < end; i++) {
-      if (!matches[i]!.matches(ctx)) return false;
-    }
-    return true;
-  }
-
-  private conditionsHold(at: number, row: number, conditions: number, ctx: RuleContext): boolean {
-    const { rows } = this;
-    const { packet } = ctx;
-    if (conditions & Condition.InInterface) {
-      if (!this.interfaces[rows[at + Field.InInterface]!]!.matches(ctx.inIf)) return false;
-    }
-    if (conditions & Condition.OutInterface) {
-      if (!this.interfaces[rows[at + Field.OutInterface]!]!.matches(ctx.outIf)) return false;
-    }
-    if (conditions & Condition.ProtocolNot) {
-      if (packet.protocol === rows[at + Field.NotProtocol]!) return false;
-    }
-    if (conditions & Condition.WideSource) {
-      if (this.wideEqual(row * WIDE_INTS, packet.src0, packet.src1, packet.src2, packet.src3)) {
-        if (conditions & Condition.SourceNot) return false;
-      } else if (!(conditions & Condition.SourceNot)) return false;
-    } else if (conditions & Condition.SourceNot) {
-      const masked = packet.src0 & rows[at + Field.NotSourceMask]!;
-      if (masked === rows[at + Field.NotSource]!) return false;
-    }
-    if (conditions & Condition.WideDestination) {
-      if (this.wideEqual(row * WIDE_INTS + 8, packet.dst0, packet.dst1, packet.dst2, packet.dst3)) {
-        if (conditions & Condition.DestinationNot) return false;
-      } else if (!(conditions & Condition.DestinationNot)) return false;
-    } else if (conditions & Condition.DestinationNot) {
-      const masked = packet.dst0 & rows[at + Field.NotDestinationMask]!;
-      if (masked === rows[at + Field.NotDestination]!) return false;
-    }
-    if (conditions & Condition.FragmentOnly && packet.fragmentOffset === 0) return false;
-    return !(conditions & Condition.FragmentNone && packet.fragmentOffset !== 0);
-  }
-
-  /** Compares four address words with the address and mask at `at` in `wide`. */
-  private wideEqual(at: number, w0: number, w1: number, w2: number, w3: number): boolean {
-    const { wide } = this;
-    return (
-      (w0 & wide[at + 4]!) === wide[at]! &&
-      (w1 & wide[at + 5]!) === wide[at + 1]! &&
-      (w2 & wide[at + 6]!) === wide[at + 2]! &&
-      (w3 & wide[at + 7]!) === wide[at + 3]!
-    );
   }
 }

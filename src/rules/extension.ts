@@ -1,9 +1,12 @@
-import type { InterfaceTable } from '../base/index.ts';
-import type { HookCode, RuleContext, VerdictCode } from './context.ts';
+import type { InterfaceTable, Prng } from '../base/index.ts';
+import type { HookCode, RuleContext, TimeoutPolicy, VerdictCode } from './context.ts';
 import { INVALID_ARGUMENT, RuleFault } from './errors.ts';
 import type { Family, Rule, TableName } from './model.ts';
+import type { PortRange } from './numbers.ts';
 import { type OptionDraft, type OptionTable, printOptions, startOptions } from './options.ts';
 import type { ServiceTable } from './services.ts';
+import type { SetRegistry } from './sets/definition.ts';
+import type { SharedState } from './shared-state.ts';
 
 /**
  * What a match or a target is. One file in ext/ defines one, with `defineMatch` or `defineTarget`:
@@ -15,6 +18,8 @@ import type { ServiceTable } from './services.ts';
 export interface ParseScope {
   readonly family: Family;
   readonly services: ServiceTable;
+  /** The sets that were read before this line. */
+  readonly sets: SetRegistry;
   /** Number of `-p`, 0 where none was given (yet). */
   readonly protocol: number;
   readonly protocolNegated: boolean;
@@ -31,11 +36,32 @@ export interface ListView {
 export interface CompileScope {
   readonly interfaces: InterfaceTable;
   readonly signal: WalkSignal;
+  /** For matches that leave something to chance. */
+  readonly random: Prng;
+  /** What rules share by name and what outlives a reload (`recent`, `hashlimit`). */
+  readonly shared: SharedState;
+  /** Timeout policies of the rule set, by name. */
+  readonly timeouts: ReadonlyMap<string, TimeoutPolicy>;
 }
 
 /** How an evaluator says that the packet is to be dropped at once (x_tables' hotdrop). */
 export interface WalkSignal {
   hotdrop: boolean;
+}
+
+/** First and last address, both included, as words (1 for IPv4, 4 for IPv6). */
+export interface WordRange {
+  readonly min: readonly number[];
+  readonly max: readonly number[];
+}
+
+/** What a packet must be for a match to hold; what is not given may be anything. */
+export interface MatchBounds {
+  readonly source?: WordRange;
+  readonly destination?: WordRange;
+  readonly sourcePorts?: PortRange;
+  /** For ICMP (type << 8 | code). */
+  readonly destinationPorts?: PortRange;
 }
 
 export interface MatchEvaluator {
@@ -54,6 +80,8 @@ export interface CheckPlace {
   readonly hookMask: number;
   /** Names of helpers that connections may be given. */
   readonly helpers: readonly string[];
+  /** Timeout policies of the rule set, by name. */
+  readonly timeouts: ReadonlyMap<string, TimeoutPolicy>;
 }
 
 interface Common<V> {
@@ -68,11 +96,29 @@ interface Common<V> {
   check?(value: V, rule: Rule, place: CheckPlace): void;
   /** Words of -L, without leading blank; '' for none. */
   list(value: V, view: ListView): string;
+  /**
+   * What is not enforced of it, and what happens instead, as a sentence for a warning ("no program
+   * can listen to queues here: the packet is dropped"); null where all of it is enforced.
+   */
+  unenforced?(value: V): string | null;
 }
 
 export interface MatchSpec<V> extends Common<V> {
   /** The protocol it needs; `-p` of that protocol also loads it by itself. */
   readonly protocol?: number;
+  /**
+   * True where asking changes something (a bucket, a list, a counter) or the answer is left to
+   * chance: then it must be asked exactly when everything before it in the rule holds.
+   */
+  readonly stateful?: boolean | ((value: V) => boolean);
+  /**
+   * Conditions without which it cannot hold, for the index over long chains: alternatives, of which
+   * a packet must meet one. null (or no such function): nothing can be said. Ports may only be
+   * bound by a match that holds for no later fragment; and a match that says anything here, be it
+   * `[{}]`, may drop at once (`hotdrop`) only packets that are odd in the sense of `isOdd` in
+   * classify/dimensions.ts.
+   */
+  bounds?(value: V): readonly MatchBounds[] | null;
   evaluator(value: V, scope: CompileScope): MatchEvaluator;
 }
 
@@ -93,10 +139,15 @@ interface Instance {
   listText(view: ListView): string;
   /** Throws a RuleFault where the kernel would refuse the rule. */
   check(rule: Rule, place: CheckPlace): void;
+  /** See `Common.unenforced`. */
+  unenforced(): string | null;
 }
 
 /** A match of one rule with its options. */
 export interface MatchInstance extends Instance {
+  readonly stateful: boolean;
+  /** See `MatchSpec.bounds`. */
+  bounds(): readonly MatchBounds[] | null;
   evaluator(scope: CompileScope): MatchEvaluator;
 }
 
@@ -141,6 +192,9 @@ export function defineMatch<V>(spec: MatchSpec<V>): MatchExtension {
       const value = spec.initial();
       return draftOf(spec, value, () => ({
         ...instanceOf(spec, value, check),
+        stateful:
+          typeof spec.stateful === 'function' ? spec.stateful(value) : (spec.stateful ?? false),
+        bounds: () => spec.bounds?.(value) ?? null,
         evaluator: (scope) => spec.evaluator(value, scope),
       }));
     },
@@ -190,6 +244,7 @@ function instanceOf<V>(
     saveText: () => printOptions(spec.options, value),
     listText: (view) => spec.list(value, view),
     check: (rule, place) => check(value, rule, place),
+    unenforced: () => spec.unenforced?.(value) ?? null,
   };
 }
 

@@ -7,23 +7,44 @@
  * understood is an error, never skipped. One match or target is one file in ext/ and one line in
  * registry.ts. Cold, except `CompiledRules.walk`, which allocates nothing and returns integers.
  */
-export { CompiledRules, compileRuleSet, keepCounters, zeroCounters } from './compile.ts';
+
+export { unenforcedParts } from './check.ts';
 export {
+  CompiledRules,
+  type CompileOptions,
+  compileRuleSet,
+} from './compile.ts';
+export {
+  AddressKind,
+  type AddressKindCode,
+  type ConnectionView,
   Hook,
   type HookCode,
   type LogOptions,
   type NatRange,
+  type NflogOptions,
+  type RouteQueries,
   type RuleActions,
   type RuleContext,
+  type TimeoutPolicy,
   Verdict,
   type VerdictCode,
+  ZoneSide,
+  type ZoneSideCode,
 } from './context.ts';
+export { keepCounters, keepUnchangedCounters, zeroCounters } from './counters.ts';
+export type { RuleSetDraft } from './draft.ts';
+export { type EditScope, editRules, informationAsked, type Outcome } from './edit.ts';
 export {
+  caretLine,
   formatWarning,
   RuleError,
   type RuleErrorCode,
   type RuleWarning,
+  type WarningCode,
 } from './errors.ts';
+export { type Explanation, explainCode, type MessageCode, messageCodes } from './explain.ts';
+export { lintRuleSet } from './lint/lint.ts';
 export {
   type Chain,
   type Counters,
@@ -34,16 +55,26 @@ export {
   type Rule,
   type RulePlace,
   RuleSet,
-  type Table,
+  Table,
   type TableCode,
   TableId,
   type TableName,
   tableCode,
   tableNames,
 } from './model.ts';
+export type { Command as IptablesCommand } from './parse/command.ts';
+export { echoZero } from './parse/echo.ts';
 export { type LoadOptions, type LoadResult, loadRuleFiles } from './parse/load.ts';
+export {
+  commandFailure,
+  IPTABLES_VERSION,
+  restoreFailure,
+  type SpokenFault,
+  tryHelp,
+} from './parse/wording.ts';
 export { type ListOptions, printList } from './print/list.ts';
 export { printSave, printSpecs, type SaveOptions, type SpecOptions } from './print/save.ts';
 export { ruleSpec } from './print/spec.ts';
 export { describeRule, needsOutputHook, type OutputDemand } from './queries.ts';
+export { type RestoreOutcome, type RestoreRequest, restoreRules } from './restore.ts';
 export { ServiceTable, systemServices } from './services.ts';

@@ -1,5 +1,6 @@
-import { Hook, type HookCode } from './context.ts';
+import { Hook, type HookCode, type TimeoutPolicy } from './context.ts';
 import type { MatchInstance, TargetInstance } from './extension.ts';
+import { SetRegistry } from './sets/definition.ts';
 
 /**
  * The rule set as it was read: tables, chains and rules, in the order of the files. Plain data, cold;
@@ -158,15 +159,27 @@ export interface ModuleSettings {
 }
 
 export class RuleSet {
-  private readonly tables = new Map<number, Table>();
-  readonly modules: ModuleSettings = {
-    ftpPorts: null,
-    ftpLoose: false,
-    natFtp: false,
-    ipForward: null,
-    ip6Forward: null,
-    others: [],
-  };
+  private readonly tables: Map<number, Table>;
+  /** Timeout policies that `nfct` lines of scripts define, by name. */
+  readonly timeouts: Map<string, TimeoutPolicy>;
+  /** Sets that files of `ipset save` and ipset lines of scripts define. */
+  readonly sets: SetRegistry;
+  readonly modules: ModuleSettings;
+
+  /** An empty set, or one that has the tables and all else of another. */
+  constructor(other: RuleSet | null = null) {
+    this.tables = new Map(other?.tables);
+    this.timeouts = other?.timeouts ?? new Map();
+    this.sets = other?.sets ?? new SetRegistry();
+    this.modules = other?.modules ?? {
+      ftpPorts: null,
+      ftpLoose: false,
+      natFtp: false,
+      ipForward: null,
+      ip6Forward: null,
+      others: [],
+    };
+  }
 
   /** The table, or null where no file named it. */
   table(family: Family, code: TableCode): Table | null {
@@ -178,8 +191,13 @@ export class RuleSet {
     const known = this.table(family, code);
     if (known !== null) return known;
     const table = new Table(family, code);
-    this.tables.set(family * 8 + code, table);
+    this.put(table);
     return table;
+  }
+
+  /** Puts a table in, in place of the one of its family and kind where there was one. */
+  put(table: Table): void {
+    this.tables.set(table.family * 8 + table.code, table);
   }
 
   /** All tables of a family that files named, in the order of `TableId`. */
@@ -187,6 +205,14 @@ export class RuleSet {
     return tableNames
       .map((_, code) => this.table(family, code as TableCode))
       .filter((table) => table !== null);
+  }
+
+  /**
+   * The same, the one first named last: the order in which the kernel knows its tables, and in
+   * which iptables-save therefore prints them.
+   */
+  familyTablesNewestFirst(family: Family): Table[] {
+    return [...this.tables.values()].filter((table) => table.family === family).reverse();
   }
 
   allTables(): Table[] {

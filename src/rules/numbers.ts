@@ -7,14 +7,23 @@ export interface PortRange {
   readonly max: number;
 }
 
-/** Unsigned number in C notation (decimal, 0x hexadecimal, 0 octal) of at most `max`, or null. */
+/**
+ * The unsigned number that a text begins with, as strtoul(3) with base 0 reads it (blanks and `+`
+ * before it, 0x hexadecimal, 0 octal), and what follows it; null where none begins here.
+ */
+export function scanUnsigned(text: string): { value: number; rest: string } | null {
+  const [all = '', hexadecimal, octal = '', decimal] =
+    /^\s*\+?(?:0[xX]([0-9a-fA-F]+)|(0[0-7]*)|([1-9][0-9]*))/.exec(text) ?? [];
+  if (all === '') return null;
+  const rest = text.slice(all.length);
+  if (hexadecimal !== undefined) return { value: Number.parseInt(hexadecimal, 16), rest };
+  return { value: decimal === undefined ? Number.parseInt(octal, 8) : Number(decimal), rest };
+}
+
+/** A text that is nothing but such a number, of at most `max`; else null. */
 export function parseUnsigned(text: string, max: number): number | null {
-  let value: number;
-  if (/^0[xX][0-9a-fA-F]+$/.test(text)) value = Number.parseInt(text.slice(2), 16);
-  else if (/^0[0-7]+$/.test(text)) value = Number.parseInt(text, 8);
-  else if (/^(0|[1-9][0-9]*)$/.test(text)) value = Number(text);
-  else return null;
-  return value <= max ? value : null;
+  const found = scanUnsigned(text);
+  return found !== null && found.rest === '' && found.value <= max ? found.value : null;
 }
 
 /**

@@ -17,12 +17,18 @@ export interface OptionSpec<V> {
   /** The spelling that iptables-save prints; `name` where not given. */
   readonly printed?: string;
   readonly args: 0 | 1 | 2;
+  /** What the argument is, for help: `PORT[:PORT]`. */
+  readonly argument?: string;
+  /** One line for help, in lower case and without a full stop. */
+  readonly help?: string;
   readonly negatable?: boolean;
   readonly required?: boolean;
   /** Names of options of the same extension that may not stand beside it. */
   readonly excludes?: readonly string[];
   /** Message for a second use, where the extension has words of its own. */
   readonly repeated?: string;
+  /** True where it may stand several times; the extension then sees to what that means. */
+  readonly repeatable?: boolean;
   /** Options with the same group count as one for "used twice". */
   readonly group?: string;
   set(value: V, args: readonly string[], negated: boolean, scope: ParseScope): void;
@@ -36,6 +42,10 @@ export type OptionTable<V> = readonly OptionSpec<V>[];
 export interface BoundOption {
   readonly names: readonly string[];
   readonly args: 0 | 1 | 2;
+  /** For help: `OptionSpec.argument` and `help`, '' where not given. */
+  readonly argument: string;
+  readonly help: string;
+  readonly negatable: boolean;
   set(args: readonly string[], negated: boolean, scope: ParseScope): void;
 }
 
@@ -54,6 +64,9 @@ export function startOptions<V>(owner: string, table: OptionTable<V>, value: V):
     options: table.map((spec) => ({
       names: [spec.name, ...(spec.aliases ?? [])],
       args: spec.args,
+      argument: spec.argument ?? '',
+      help: spec.help ?? '',
+      negatable: spec.negatable ?? false,
       set: (args, negated, scope) => {
         checkUse(owner, spec, used, negated);
         spec.set(value, args, negated, scope);
@@ -69,13 +82,14 @@ export function startOptions<V>(owner: string, table: OptionTable<V>, value: V):
             `${owner}: option "--${spec.name}" must be specified`,
           );
         }
+        if (used.has(spec.name)) refuseBeside(owner, spec, used);
       }
     },
   };
 }
 
 function checkUse<V>(owner: string, spec: OptionSpec<V>, used: Set<string>, negated: boolean) {
-  if (used.has(spec.group ?? spec.name)) {
+  if (!spec.repeatable && used.has(spec.group ?? spec.name)) {
     const words = `${owner}: option "--${spec.name}" can only be used once.`;
     throw new RuleFault('option-conflict', spec.repeated ?? words);
   }
@@ -83,6 +97,10 @@ function checkUse<V>(owner: string, spec: OptionSpec<V>, used: Set<string>, nega
     const words = `${owner}: option "--${spec.name}" cannot be inverted.`;
     throw new RuleFault('option-conflict', words);
   }
+}
+
+/** As xtables_options_fcheck: at the end of the line, in the order of the table. */
+function refuseBeside<V>(owner: string, spec: OptionSpec<V>, used: ReadonlySet<string>): void {
   for (const other of spec.excludes ?? []) {
     if (!used.has(other)) continue;
     const words = `${owner}: option "--${spec.name}" cannot be used together with "--${other}".`;

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { RuleFault } from './errors.ts';
 import { parseUnsigned } from './numbers.ts';
 
@@ -59,26 +60,75 @@ const entries: readonly (readonly [number, ...string[]])[] = [
   [143, 'ethernet'],
 ];
 
-const byName = new Map<string, number>([
-  ['all', 0],
-  ['ip', 0],
-]);
-const byNumber = new Map<number, string>();
-for (const [number, ...names] of entries) {
-  for (const name of names) byName.set(name, number);
-  byNumber.set(number, names[0] ?? String(number));
+/** Names of protocols both ways. The first name of a number is the one printed. */
+export class ProtocolTable {
+  private readonly numbers = new Map<string, number>();
+  private readonly names = new Map<number, string>();
+
+  /** Reads the format of protocols(5), `name number aliases… # comment`; the built-in names fill up. */
+  static parse(text: string): ProtocolTable {
+    const table = new ProtocolTable();
+    for (const line of text.replace(/#.*/g, '').split('\n')) {
+      const [name = '', number = '', ...aliases] = line.trim().split(/\s+/);
+      if (/^\d{1,3}$/.test(number) && Number(number) <= 255) {
+        table.add(Number(number), [name, ...aliases]);
+      }
+    }
+    for (const [number, ...names] of entries) table.add(number, names);
+    table.add(0, ['ip', 'all']);
+    // What iptables itself takes for "any", whatever the table says.
+    table.numbers.set('all', 0);
+    return table;
+  }
+
+  private add(number: number, names: readonly string[]): void {
+    for (const name of names) {
+      const lower = name.toLowerCase();
+      if (!this.numbers.has(lower)) this.numbers.set(lower, number);
+    }
+    if (names[0] !== undefined && !this.names.has(number)) this.names.set(number, names[0]);
+  }
+
+  number(name: string): number | undefined {
+    return this.numbers.get(name.toLowerCase());
+  }
+
+  name(number: number): string | undefined {
+    return this.names.get(number);
+  }
+}
+
+let system: ProtocolTable | null = null;
+
+/** The machine's /etc/protocols, read once; the built-in table where it cannot be read. */
+function systemProtocols(): ProtocolTable {
+  if (system === null) {
+    let text = '';
+    try {
+      text = readFileSync('/etc/protocols', 'utf8');
+    } catch {
+      // The built-in names are all there is.
+    }
+    system = ProtocolTable.parse(text);
+  }
+  return system;
 }
 
 /** Protocol number of a name or number in text; throws `unknown-protocol`. 0 means all. */
 export function parseProtocol(text: string): number {
-  const number = parseUnsigned(text, 255) ?? byName.get(text.toLowerCase());
+  const number = parseUnsigned(text, 255) ?? systemProtocols().number(text);
   if (number === undefined) {
     throw new RuleFault('unknown-protocol', `unknown protocol "${text.toLowerCase()}" specified`);
   }
   return number;
 }
 
+/** Routing, fragment, AH and destination options: no packet of IPv6 has these as its protocol. */
+export function isExtensionHeader(number: number): boolean {
+  return number === 43 || number === 44 || number === 51 || number === 60;
+}
+
 /** The name of a protocol, or its number as text where it has none. */
 export function protocolName(number: number): string {
-  return byNumber.get(number) ?? String(number);
+  return systemProtocols().name(number) ?? String(number);
 }

@@ -24,9 +24,9 @@ export class ServiceTable {
   /** Reads the format of services(5): `name port/proto aliases… # comment`. */
   static parse(text: string): ServiceTable {
     const table = new ServiceTable();
-    for (const line of text.split(/[\n;]/)) {
-      const fields = line.replace(/#.*/, '').trim().split(/\s+/);
-      const match = /^(\d+)\/(\w+)$/.exec(fields[1] ?? '');
+    for (const line of text.replace(/#.*/g, '').split(/[\n;]/)) {
+      const fields = line.trim().split(/\s+/);
+      const match = /^(\d{1,5})\/(\w+)$/.exec(fields[1] ?? '');
       if (!match) continue;
       const [, port = '', proto = ''] = match;
       for (const name of [fields[0] ?? '', ...fields.slice(2)]) {

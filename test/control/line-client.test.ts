@@ -107,7 +107,7 @@ describe('requests over a unix socket', () => {
     await assert.rejects(client.request('conntrack.count', {}).done, code('NO_ANSWER'));
     handle = (_request, reply) => reply.error('NOT_HERE', 'no such table');
     await assert.rejects(async () => {
-      for await (const item of client.request('iptables.list', {})) assert.fail(String(item));
+      for await (const item of client.request('iptables.save', {})) assert.fail(String(item));
     }, /^ControlError: pinhole: no such table$/);
     client.close();
   });

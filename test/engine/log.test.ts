@@ -3,6 +3,13 @@ import { describe, test } from 'node:test';
 import { LinkType } from '../../src/wire/index.ts';
 import { makeGateway } from '../support/gateway.ts';
 import {
+  authentication,
+  destinationOptions,
+  fragmentHeader,
+  hopByHop,
+  type Ipv6Extension,
+} from '../support/ipv6-extensions.ts';
+import {
   buildIcmp,
   buildIcmpv6,
   buildIp,
@@ -10,6 +17,7 @@ import {
   buildTcp,
   buildUdp,
 } from '../support/packets.ts';
+import { slowChecksum } from '../support/slow-checksum.ts';
 
 const out = { src: '192.168.1.10', dst: '198.51.100.9', sport: 5000, dport: 53 };
 const out6 = { src: 'fd00:1::10', dst: '2001:db8:9::9', sport: 5000, dport: 53 };
@@ -23,6 +31,14 @@ function logged(frame: Uint8Array, options = '', chain = 'FORWARD', table = 'fil
   gateway.datapath.inject('lan', frame);
   assert.equal(gateway.eventTexts('logged').length, 1);
   return gateway.eventTexts('logged')[0]!;
+}
+
+/** Sets the header checksum right after a field was changed. */
+function mendIpv4(frame: Uint8Array): Uint8Array {
+  const view = new DataView(frame.buffer, frame.byteOffset);
+  view.setUint16(14 + 10, 0);
+  view.setUint16(14 + 10, slowChecksum(frame.subarray(14, 34)));
+  return frame;
 }
 
 describe('IPv4', () => {
@@ -93,13 +109,47 @@ describe('IPv4', () => {
   test('ICMP echo has id and sequence, an error has not', () => {
     const echo = logged(buildIcmp({ ...out, id16: 77, seq16: 3 }));
     assert.match(echo, / PROTO=ICMP TYPE=8 CODE=0 ID=77 SEQ=3 $/);
-    const stamp = logged(buildIcmp({ ...out, type: 13, id16: 77 }));
+    const body = new Uint8Array(12);
+    const stamp = logged(buildIcmp({ ...out, type: 13, id16: 77, payload: body }));
     assert.match(stamp, / PROTO=ICMP TYPE=13 CODE=0 $/);
   });
 
   test('--log-macdecode', () => {
     const mac = 'MACSRC=02:00:00:00:00:01 MACDST=02:00:00:00:00:02 MACPROTO=0800';
     assert.ok(logged(buildUdp(out), '--log-macdecode').startsWith(`IN=lan OUT=wan ${mac} SRC=`));
+  });
+
+  test('AH and ESP by their SPI', () => {
+    const ah = Uint8Array.of(17, 4, 0, 0, 0xde, 0xad, 0xbe, 0xef, 0, 0, 0, 1);
+    assert.match(logged(buildIp(out, 51, ah)), / PROTO=AH SPI=0xdeadbeef $/);
+    assert.match(logged(buildIp(out, 51, ah.slice(0, 11))), / PROTO=AH INCOMPLETE \[11 bytes\] $/);
+    const esp = Uint8Array.of(0, 0, 0x12, 0x34, 0, 0, 0, 1);
+    assert.match(logged(buildIp(out, 50, esp)), / PROTO=ESP SPI=0x1234 $/);
+    assert.match(logged(buildIp(out, 50, esp.slice(0, 4))), / PROTO=ESP INCOMPLETE \[4 bytes\] $/);
+  });
+
+  test('the reserved bit beside DF', () => {
+    const frame = buildUdp(out);
+    frame[14 + 6]! |= 0x80;
+    assert.match(logged(mendIpv4(frame)), / ID=1 CE DF PROTO=UDP /);
+  });
+
+  test('a message that is too short for its type', () => {
+    const stamp = buildIcmp({ ...out, type: 13, payload: new Uint8Array(4) });
+    assert.match(logged(stamp), / TYPE=13 CODE=0 INCOMPLETE \[12 bytes\] $/);
+  });
+
+  test('owner and mark of what this host sends', () => {
+    const gateway = makeGateway({
+      rules:
+        '*mangle\n-A OUTPUT -j MARK --set-mark 0x1f\nCOMMIT\n' +
+        '*filter\n-A OUTPUT -j LOG --log-uid\nCOMMIT\n',
+    });
+    const { context } = gateway.engine;
+    context.socketUid = 33;
+    context.socketGid = 44;
+    gateway.output('wan', buildUdp({ ...out, src: '203.0.113.1' }));
+    assert.match(gateway.eventTexts('logged')[0]!, / LEN=8 UID=33 GID=44 MARK=0x1f $/);
   });
 
   test('other protocols by number', () => {
@@ -124,6 +174,82 @@ describe('IPv6', () => {
   });
 });
 
+/** What Linux 6.18 wrote of the same headers. */
+describe('IPv6 extension headers', () => {
+  const all = '--log-ip-options';
+  const cases: readonly [string, readonly Ipv6Extension[], string, string][] = [
+    ['hop by hop', [hopByHop()], 'OPT ( ) PROTO=UDP SPT', 'PROTO=UDP SPT'],
+    [
+      'first fragment',
+      [fragmentHeader({ offsetBytes: 0, more: true, id: 42 })],
+      'OPT ( FRAG:0 INCOMPLETE ID:0000002a ) PROTO=UDP SPT',
+      'FRAG:0 INCOMPLETE ID:0000002a PROTO=UDP SPT',
+    ],
+    [
+      'last fragment',
+      [fragmentHeader({ offsetBytes: 1448, more: false, id: 42 })],
+      'OPT ( FRAG:1448 ID:0000002a ) PROTO=UDP $',
+      'FRAG:1448 ID:0000002a PROTO=UDP $',
+    ],
+    [
+      'last fragment, with something that would be a header',
+      [fragmentHeader({ offsetBytes: 1448, more: false, id: 42 }), destinationOptions()],
+      'OPT ( FRAG:1448 ID:0000002a ) OPT ( )$',
+      'FRAG:1448 ID:0000002a $',
+    ],
+    ['AH', [authentication()], 'OPT ( AH SPI=0x5a5a5a5a ) PROTO=UDP SPT', 'PROTO=UDP SPT'],
+  ];
+  for (const [name, extensions, withOptions, without] of cases) {
+    test(name, () => {
+      const frame = buildUdp({ ...out6, extensions });
+      const text = (options: string) => `${logged(frame, options)}$`.split('FLOWLBL=0 ')[1]!;
+      assert.ok(text(all).startsWith(withOptions), text(all));
+      assert.ok(text('').startsWith(without), text(''));
+    });
+  }
+
+  test('ESP ends the line', () => {
+    const frame = buildIp(out6, 50, Uint8Array.of(0, 0, 0x12, 0x34, 0, 0, 0, 1));
+    assert.ok(logged(frame, all).endsWith(' FLOWLBL=0 OPT ( ESP SPI=0x1234 )'));
+    assert.ok(logged(frame).endsWith(' FLOWLBL=0 '));
+  });
+
+  test('inside an error', () => {
+    const inner = buildUdp({ ...out6, extensions: [hopByHop()], link: 'raw' });
+    const ends = { src: out6.dst, dst: out6.src };
+    assert.match(
+      logged(buildIcmpv6({ ...ends, type: 1, code: 4, inner })),
+      /FLOWLBL=0 PROTO=UDP SPT=5000 DPT=53 LEN=8 \] $/,
+    );
+  });
+});
+
+describe('TRACE lines', () => {
+  test('all there is to tell, at level warning', () => {
+    const gateway = makeGateway();
+    const { engine } = gateway;
+    const lines: [string, number][] = [];
+    engine.listener = {
+      ...engine.listener!,
+      logged: (line, level) => lines.push([line, level]),
+    };
+    const options = Uint8Array.of(2, 4, 5, 0xb4);
+    gateway.inject('lan', buildTcp({ ...out, flags: 'S', seq: 5, ack: 6, window: 100, options }));
+    engine.context.actions.trace('raw', 'PREROUTING', 'policy', 2);
+    engine.context.actions.trace('filter', 'u', 'return', 3);
+    assert.deepEqual(
+      lines.map(([line, level]) => [line.replace(/IN=.* PROTO/, '… PROTO'), level]),
+      [
+        [`TRACE: raw:PREROUTING:policy:2 ${tcpWords}`, 4],
+        [`TRACE: filter:u:return:3 ${tcpWords}`, 4],
+      ],
+    );
+  });
+});
+
+const tcpWords =
+  '… PROTO=TCP SPT=5000 DPT=53 SEQ=5 ACK=6 WINDOW=100 RES=0x00 SYN URGP=0 OPT (020405B4) ';
+
 describe('ICMP errors name the datagram they speak of', () => {
   const cause = buildUdp({ ...out, payload: 'x'.repeat(40), ttl: 3, link: 'raw' });
   const back = { src: out.dst, dst: out.src };
@@ -147,8 +273,9 @@ describe('ICMP errors name the datagram they speak of', () => {
       logged(buildIcmp({ ...back, type: 11, inner: tcp })),
       / PROTO=TCP INCOMPLETE \[8 bytes\] \] $/,
     );
+    // Without a whole IP header inside, the kernel does not look there.
     const short = logged(buildIcmp({ ...back, type: 11, inner: cause.slice(0, 19) }));
-    assert.match(short, / TYPE=11 CODE=0 \[INCOMPLETE \[19 bytes\] \] $/);
+    assert.match(short, / TYPE=11 CODE=0 INCOMPLETE \[27 bytes\] $/);
   });
 
   test('redirect and parameter problem', () => {

@@ -154,7 +154,7 @@ async function saysWhatIsWrong(daemon: Daemon): Promise<void> {
   const wrong = [
     [['iptables', '-L', 'NOWHERE'], 1, 'iptables: No chain/target/match by that name.\n'],
     [['iptables', '-Z', 'NOWHERE'], 1, 'iptables: No chain/target/match by that name.\n'],
-    [['iptables', '-Z', 'INPUT', '2'], 1, 'iptables: Index of rule is too big.\n'],
+    [['iptables', '-Z', 'INPUT', '2'], 1, 'iptables: Index of counter too big.\n'],
     [
       ['iptables', '-L', '-S'],
       2,

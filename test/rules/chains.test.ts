@@ -118,7 +118,7 @@ describe('chains', () => {
     assert.equal(redirect.lastRange?.maxPort, 3128);
   });
 
-  test('CT and NOTRACK in raw go on with the next rule', () => {
+  test('CT and NOTRACK in raw go on with the next rule, and the first one counts', () => {
     const { compiled } = compile(
       block(
         'raw',
@@ -129,7 +129,7 @@ describe('chains', () => {
     );
     const ctx = contextOf(tcpTo(21));
     assert.equal(walk(compiled, ctx, 'raw', Hook.Prerouting), Verdict.Accept);
-    assert.deepEqual(ctx.actions.calls, ['helper ftp', 'notrack', 'notrack']);
+    assert.deepEqual(ctx.actions.calls, ['helper ftp']);
   });
 });
 

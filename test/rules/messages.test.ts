@@ -23,7 +23,6 @@ const cases: readonly Case[] = [
   ['-A INPUT -p tcp --dport -j ACCEPT', "invalid port/service `-j' specified", 'bad-value', 2],
   ['-A INPUT -p tcp --dport 65536', "invalid port/service `65536' specified", 'bad-value', 2],
   ['-A INPUT -p tcp --dport nosuch', "invalid port/service `nosuch' specified", 'bad-value', 2],
-  ['-A INPUT -p tcp --dport ! 22', "invalid port/service `!' specified", 'bad-value', 2],
   ['-A INPUT -p tcp --dport 30:20', 'invalid portrange (min > max)', 'bad-value', 2],
   ['-A INPUT -p tcp --dport', 'option "--dport" requires an argument', 'missing-argument', 2],
   ['-A INPUT -p tcp -dport 21', "Bad argument `21'", 'bad-argument', 2],
@@ -45,7 +44,6 @@ const cases: readonly Case[] = [
   ['-A INPUT -s nosuch.invalid', "host/network `nosuch.invalid' not found", 'bad-address', 2],
   ['-A INPUT -s ::1', "host/network `::1' not found", 'bad-address', 2],
   ['-A INPUT -s 10.0.0.0/33', "invalid mask `33' specified", 'bad-address', 2],
-  ['-A INPUT -s ! 1.1.1.1', "Bad argument `1.1.1.1'", 'bad-argument', 2],
   [
     '-A INPUT ! -s 1.1.1.1,2.2.2.2',
     '! not allowed with multiple source or destination IP addresses',
@@ -120,12 +118,6 @@ const cases: readonly Case[] = [
   [
     '-A INPUT -j NOSUCH',
     "Couldn't load target `NOSUCH':No such file or directory",
-    'unknown-target',
-    2,
-  ],
-  [
-    '-A INPUT -j NFLOG --nflog-group 5',
-    "Couldn't load target `NFLOG':No such file or directory",
     'unknown-target',
     2,
   ],
@@ -206,7 +198,7 @@ const cases: readonly Case[] = [
 describe('messages of iptables', () => {
   test('line by line', () => {
     for (const [line, message, code, exit] of cases) {
-      const error = errorOf(`iptables -N UC\niptables ${line}\n`, {}, 'test.sh');
+      const error = errorOf(`set -e; iptables -N UC\niptables ${line}\n`, {}, 'test.sh');
       assert.equal(error.message, message, line);
       assert.equal(error.code, code, line);
       assert.equal(error.exitCode, exit, line);
@@ -249,7 +241,28 @@ describe('messages of iptables-restore', () => {
       'The -t option cannot be used in iptables-restore.',
     );
     assert.equal(message(block('filter', '[1:2 -A INPUT')), 'Bad line 2: need ]');
-    assert.equal(message(block('filter', '[7:x] -A INPUT')), '-c byte counter not numeric');
+    const counted = block('filter', '[7:x] -A INPUT');
+    assert.equal(errorOf(counted, { counters: true }).message, '-c byte counter not numeric');
+    assert.notEqual(load(counted).ruleSet, null, 'without -c nobody looks at it');
+    assert.equal(message(block('filter', '  ')), 'no command specified');
+    assert.equal(
+      message(block('filter', '-A INPUT -j LOG --log-prefix "open')),
+      'Newlines not allowed in --log-prefix',
+    );
+    const long = 'x'.repeat(1024);
+    assert.equal(
+      message(block('filter', `-A INPUT -m comment --comment ${long}`)),
+      'Parameter too long!',
+    );
+    const many = ' -m comment --comment x'.repeat(64);
+    assert.equal(
+      message(block('filter', `-A INPUT${many}`)),
+      'Parser cannot handle more arguments',
+    );
+    assert.equal(
+      message(block('filter', '-w -A INPUT')),
+      "You cannot use `-w' from iptables-restore",
+    );
   });
 
   test('chain lines', () => {

@@ -11,17 +11,8 @@ import {
 } from '../../src/rules/index.ts';
 import { block, compile, services, sharedFile } from './support.ts';
 
-/** The rule set of sections 02 to 04 of the transcripts. */
-const recorded = `*raw
--A PREROUTING -p tcp --dport 21 -j CT --helper ftp
--A PREROUTING -i lo -j CT --notrack
-COMMIT
-*nat
--A PREROUTING -d 198.51.100.1 -p tcp --dport 21 -j DNAT --to-destination 192.168.1.10:2121
--A POSTROUTING -o eth0 -j MASQUERADE
--A POSTROUTING -s 10.9.0.0/16 -o eth2 -j SNAT --to-source 198.51.100.2-198.51.100.5
-COMMIT
-*filter
+/** The rule set of sections 02 to 04 of the transcripts. The table named last is printed first. */
+const recorded = `*filter
 :INPUT DROP [12:720]
 :FORWARD DROP [0:0]
 :OUTPUT ACCEPT [1000000:1234567890]
@@ -36,6 +27,15 @@ COMMIT
 -A LOGDROP -m limit --limit 3/min --limit-burst 10 -j LOG --log-prefix "FW DROP: " --log-tcp-options
 -A LOGDROP -p tcp -j REJECT --reject-with tcp-reset
 -A LOGDROP -j DROP
+COMMIT
+*nat
+-A PREROUTING -d 198.51.100.1 -p tcp --dport 21 -j DNAT --to-destination 192.168.1.10:2121
+-A POSTROUTING -o eth0 -j MASQUERADE
+-A POSTROUTING -s 10.9.0.0/16 -o eth2 -j SNAT --to-source 198.51.100.2-198.51.100.5
+COMMIT
+*raw
+-A PREROUTING -p tcp --dport 21 -j CT --helper ftp
+-A PREROUTING -i lo -j CT --notrack
 COMMIT
 `;
 

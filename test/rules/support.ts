@@ -3,9 +3,12 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Clock, InterfaceTable } from '../../src/base/index.ts';
-import { CtStateBit } from '../../src/conntrack/index.ts';
+import { CtStateBit, type DirectionCode, Tuple } from '../../src/conntrack/index.ts';
 import {
+  AddressKind,
+  type AddressKindCode,
   type CompiledRules,
+  type ConnectionView,
   compileRuleSet,
   Hook,
   type HookCode,
@@ -13,6 +16,8 @@ import {
   type LogOptions,
   loadRuleFiles,
   type NatRange,
+  type NflogOptions,
+  type RouteQueries,
   type RuleActions,
   type RuleContext,
   type RuleError,
@@ -20,9 +25,11 @@ import {
   ServiceTable,
   TableId,
   type TableName,
+  type TimeoutPolicy,
   tableCode,
   Verdict,
   type VerdictCode,
+  type ZoneSideCode,
 } from '../../src/rules/index.ts';
 import type { Packet } from '../../src/wire/index.ts';
 
@@ -64,6 +71,7 @@ export class RecordingActions implements RuleActions {
   readonly calls: string[] = [];
   lastLog: LogOptions | null = null;
   lastRange: NatRange | null = null;
+  lastNflog: NflogOptions | null = null;
 
   log(options: LogOptions): void {
     this.calls.push('log');
@@ -99,6 +107,23 @@ export class RecordingActions implements RuleActions {
     this.calls.push(`helper ${name}`);
   }
 
+  assignZone(zone: number, side: ZoneSideCode): void {
+    this.calls.push(`zone ${zone} ${side}`);
+  }
+
+  assignTimeouts(policy: TimeoutPolicy): void {
+    this.calls.push(`timeouts ${policy.name}`);
+  }
+
+  nflog(options: NflogOptions): void {
+    this.calls.push(`nflog ${options.group}`);
+    this.lastNflog = options;
+  }
+
+  trace(table: string, chain: string, kind: string, number: number): void {
+    this.calls.push(`trace ${table}:${chain}:${kind}:${number}`);
+  }
+
   private nat(kind: string, range: NatRange): VerdictCode {
     this.calls.push(kind);
     this.lastRange = range;
@@ -106,11 +131,68 @@ export class RecordingActions implements RuleActions {
   }
 }
 
+/** A connection as a test says it is; none until `exists` is set. */
+export class FakeConnection implements ConnectionView {
+  exists = false;
+  direction: DirectionCode = 0;
+  status = 0;
+  expiresIn = 0;
+  zone = 0;
+  row = 0;
+  id = 1;
+  mark = 0;
+  readonly packetCounts = [0, 0];
+  readonly byteCounts = [0, 0];
+  readonly tuples = [new Tuple(), new Tuple()] as const;
+  /** Ids that `isOpen` denies. */
+  readonly closed = new Set<number>();
+
+  packets(direction: DirectionCode): number {
+    return this.packetCounts[direction]!;
+  }
+
+  bytes(direction: DirectionCode): number {
+    return this.byteCounts[direction]!;
+  }
+
+  tuple(direction: DirectionCode): Tuple {
+    return this.tuples[direction];
+  }
+
+  isOpen(_row: number, id: number): boolean {
+    return !this.closed.has(id);
+  }
+}
+
+/** Routes as a test says they are: everything is unicast and comes in where it should. */
+export class FakeRoutes implements RouteQueries {
+  kind: AddressKindCode = AddressKind.Unicast;
+  /** Kinds by first address word; `kind` for the others. */
+  readonly kinds = new Map<number, AddressKindCode>();
+  reverse = true;
+  mtu = 1500;
+
+  addressKind(_family: number, w0: number): AddressKindCode {
+    return this.kinds.get(w0) ?? this.kind;
+  }
+
+  reversePathHolds(): boolean {
+    return this.reverse;
+  }
+
+  pathMtu(): number {
+    return this.mtu;
+  }
+}
+
+export type TestContext = RuleContext & {
+  actions: RecordingActions;
+  connection: FakeConnection;
+  routes: FakeRoutes;
+};
+
 /** A context over a packet: state NEW, no interfaces, no mark, unless `changes` say otherwise. */
-export function contextOf(
-  packet: Packet,
-  changes: Partial<RuleContext> = {},
-): RuleContext & { actions: RecordingActions } {
+export function contextOf(packet: Packet, changes: Partial<RuleContext> = {}): TestContext {
   return {
     packet,
     clock: new Clock(),
@@ -121,8 +203,15 @@ export function contextOf(
     ctState: CtStateBit.New,
     masterHelper: '',
     mark: 0,
+    connection: new FakeConnection(),
+    routes: new FakeRoutes(),
+    socketUid: -1,
+    socketGid: -1,
+    changed: false,
+    templated: false,
+    traced: false,
     ...changes,
-  } as RuleContext & { actions: RecordingActions };
+  } as TestContext;
 }
 
 /** Walks filter FORWARD, or another table and hook. */

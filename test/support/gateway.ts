@@ -204,7 +204,7 @@ export class TestGateway {
     const family = address.includes(':') ? 6 : 4;
     const words = addressWords(address);
     const prefixLength = Number(length);
-    routes.addLocal(family, words);
+    routes.addLocal(family, words, id);
     routes.addInterfaceAddress(family, id, words, prefixLength);
     const kind = RouteKind.Forward;
     routes.addRoute({ family, prefix: words, prefixLength, kind, outIf: id });
@@ -215,6 +215,7 @@ export class TestGateway {
         prefix,
         prefixLength: 32,
         kind: RouteKind.Broadcast,
+        outIf: id,
         table: 'local',
       });
     }

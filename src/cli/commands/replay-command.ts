@@ -1,6 +1,12 @@
 import type { CommandModule, InferredOptionTypes } from 'yargs';
-import { runReplay } from '../replay/replay.ts';
+import { NflogOutputs } from '../../datapath/index.ts';
+import { CommandError } from '../exit-code.ts';
+import { nflogOptions, parseNflogTarget } from '../nflog.ts';
+import { type ReplayOptions, runReplay } from '../replay/replay.ts';
 import { ftpOptions, parseFtpPorts } from './ftp-options.ts';
+
+/** Readers get everything after the replay too; beyond this they lose packets. */
+const READER_BACKLOG = 256 * 1024 * 1024;
 
 const options = {
   rules: {
@@ -38,6 +44,7 @@ const options = {
     describe: 'Treat packets with a bad checksum as INVALID',
   },
   ...ftpOptions,
+  ...nflogOptions,
 } as const;
 
 type Arguments = InferredOptionTypes<typeof options>;
@@ -47,21 +54,54 @@ export function replayCommand(finish: (code: number) => void): CommandModule<obj
     command: 'replay',
     describe: 'Run a capture file through a rule file: what would happen to each packet',
     builder: (yargs) => yargs.options(options),
-    handler: (args) =>
-      finish(
-        runReplay(
-          {
-            rules: args.rules,
-            read: args.read,
-            write: args.write ?? null,
-            interfaces: args.interface,
-            json: args.json,
-            ftpPorts: parseFtpPorts(args['ftp-ports']),
-            bounce: args['ftp-bounce'],
-            verifyChecksums: args['verify-checksums'],
-          },
-          (text) => process.stderr.write(text),
-        ),
-      ),
+    handler: async (args) => {
+      const nflog = await openNflog(args.nflog);
+      try {
+        finish(runReplay({ ...replayOptions(args), nflog }, say));
+      } finally {
+        nflog?.close();
+      }
+      if ((nflog?.lost ?? 0) > 0) {
+        say(`pinhole replay: warning: ${nflog!.lost} packets of NFLOG rules found no room\n`);
+      }
+    },
   };
+}
+
+function say(text: string): void {
+  process.stderr.write(text);
+}
+
+function replayOptions(args: Arguments): ReplayOptions {
+  return {
+    rules: args.rules,
+    read: args.read,
+    write: args.write ?? null,
+    interfaces: args.interface,
+    json: args.json,
+    ftpPorts: parseFtpPorts(args['ftp-ports']),
+    bounce: args['ftp-bounce'],
+    verifyChecksums: args['verify-checksums'],
+  };
+}
+
+/** A replay is over in a moment: it begins when whoever wants to see it is there. */
+async function openNflog(texts: readonly string[]): Promise<NflogOutputs | null> {
+  const targets = texts.map(parseNflogTarget);
+  if (targets.length === 0) return null;
+  try {
+    const outputs = await NflogOutputs.open(targets, {
+      time: { epochSec: 0, usec: 0 },
+      // There are no kernel's numbers in a capture: the order of first mention stands for them.
+      indexOf: (id) => id + 1,
+      backlogBytes: READER_BACKLOG,
+    });
+    for (const { path } of targets.filter(({ isSocket }) => isSocket)) {
+      say(`pinhole replay: waiting for a reader of ${path}\n`);
+    }
+    await outputs.untilRead();
+    return outputs;
+  } catch (error) {
+    throw new CommandError(`pinhole replay: --nflog: ${(error as Error).message}`);
+  }
 }

@@ -1,5 +1,6 @@
 import type { CommandModule, InferredOptionTypes } from 'yargs';
 import { CommandError, Exit } from '../exit-code.ts';
+import { nflogOptions, parseNflogTarget } from '../nflog.ts';
 import { type LogFormat, logFormats } from '../run/log.ts';
 import { runGateway } from '../run/run.ts';
 import { defaultSocket } from '../socket-path.ts';
@@ -33,6 +34,7 @@ const options = {
     describe: 'Control socket',
   },
   ...ftpOptions,
+  ...nflogOptions,
   'log-format': {
     choices: logFormats,
     default: 'text' as LogFormat,
@@ -68,6 +70,7 @@ export function runCommand(finish: (code: number) => void): CommandModule<object
           ftpPorts: parseFtpPorts(args['ftp-ports']),
           bounce: args['ftp-bounce'],
           logFormat: args['log-format'],
+          nflog: args.nflog.map(parseNflogTarget),
           maximum: checkedMaximum(args['conntrack-max']),
         }),
       ),

@@ -3,6 +3,7 @@ import { Direction, type Expectation } from '../../conntrack/index.ts';
 import { connectionDto, expectationDto, tupleDto } from '../../control/index.ts';
 import {
   CaptureError,
+  type NflogOutputs,
   openCaptureFile,
   ReplayDatapath,
   type ReplayObserver,
@@ -20,6 +21,7 @@ import { compileRuleSet, type RuleSet } from '../../rules/index.ts';
 import type { Packet } from '../../wire/index.ts';
 import { CommandError, Exit } from '../exit-code.ts';
 import { helperPorts, loadRules } from '../load-rules.ts';
+import { nflogWithoutTarget } from '../nflog.ts';
 import { Output } from '../output.ts';
 import { parseInterfaceOption } from './interface-option.ts';
 import { JsonReporter } from './json-reporter.ts';
@@ -35,6 +37,8 @@ export interface ReplayOptions {
   readonly ftpPorts: readonly number[] | null;
   readonly bounce: BounceAction;
   readonly verifyChecksums: boolean;
+  /** Where packets of NFLOG rules go. Stays the caller's to close. */
+  readonly nflog?: NflogOutputs | null;
 }
 
 /** A fixed seed: the same capture and rules always give the same answer. */
@@ -60,6 +64,8 @@ export function runReplay(
   const reporter = options.json ? new JsonReporter(output.write) : new TextReporter(output.write);
   const replay = new Replay(options, loaded.ruleSet, reporter, output);
   warnOfUnknownInterfaces(options, loaded.ruleSet, stderr);
+  const nowhere = nflogWithoutTarget(loaded.ruleSet, options.nflog?.targets ?? []);
+  if (nowhere !== '') stderr(`pinhole replay: warning: ${nowhere}\n`);
   try {
     const truncation = replay.run();
     if (truncation !== '') stderr(`pinhole replay: warning: ${truncation}\n`);
@@ -140,6 +146,10 @@ class Replay implements EngineListener, ReplayObserver {
       seed: REPLAY_SEED,
     });
     this.engine.listener = this;
+    const { nflog = null } = options;
+    if (nflog === null) return;
+    nflog.time = this.datapath.packetTime;
+    this.engine.setNflogSink(nflog);
   }
 
   /** Returns a word about a file cut short, '' where it was whole. */

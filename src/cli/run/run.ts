@@ -1,12 +1,25 @@
 import type { Server } from 'node:net';
 import { Clock, randomSeed } from '../../base/index.ts';
-import { EventHub, gatewayHandler, serveLines } from '../../control/index.ts';
-import { type CaptureDatapath, DatapathUnavailable, prepareCapture } from '../../datapath/index.ts';
+import { EventHub, gatewayHandler, RuleChanges, serveLines } from '../../control/index.ts';
+import {
+  type CaptureDatapath,
+  DatapathUnavailable,
+  NflogOutputs,
+  type NflogTarget,
+  prepareCapture,
+} from '../../datapath/index.ts';
 import { defaultEngineSettings, Engine, type EngineSettings } from '../../engine/index.ts';
 import type { BounceAction } from '../../helpers/index.ts';
-import { compileRuleSet, keepCounters, needsOutputHook, type RuleSet } from '../../rules/index.ts';
+import {
+  type CompiledRules,
+  compileRuleSet,
+  needsOutputHook,
+  type RuleSet,
+} from '../../rules/index.ts';
 import { CommandError, Exit } from '../exit-code.ts';
 import { helperPorts, loadRules, unfilteredFamilies } from '../load-rules.ts';
+import { nflogWithoutTarget } from '../nflog.ts';
+import { systemHostResolver } from '../resolve-host.ts';
 import { GatewayLog, type LogFormat } from './log.ts';
 import { listenOnSocket } from './socket.ts';
 
@@ -18,10 +31,13 @@ export interface RunOptions {
   readonly bounce: BounceAction;
   readonly logFormat: LogFormat;
   readonly maximum: number;
+  readonly nflog: readonly NflogTarget[];
 }
 
 /** At most this many OUTPUT rules are named one by one. */
 const DEMANDS_NAMED = 5;
+/** Records for readers wait no longer than this. */
+const NFLOG_FLUSH_MS = 100;
 
 /**
  * `pinhole run`: the gateway in the foreground, until a signal ends it. Throws CommandError where it
@@ -47,6 +63,7 @@ export async function runGateway(options: RunOptions): Promise<number> {
   try {
     datapath = await openDatapath(options, log);
     gateway = new Gateway(options, ruleSet, datapath, log);
+    await gateway.openNflog();
     gateway.start(server);
     log.info(`ready: ${options.interfaces.join(', ')}; control socket ${options.socket}`);
     return await gateway.untilStopped();
@@ -84,8 +101,12 @@ class Gateway {
   private readonly log: GatewayLog;
   private readonly engine: Engine;
   private readonly events: EventHub;
+  private readonly changes: RuleChanges;
   private readonly startedMs = Date.now();
   private closeClients = () => {};
+  private remarks: ReadonlySet<string> = new Set();
+  private nflog: NflogOutputs | null = null;
+  private nflogTimer: NodeJS.Timeout | undefined;
   private end: (code: number) => void = () => {};
   private readonly ended: Promise<number>;
 
@@ -108,7 +129,27 @@ class Gateway {
     });
     this.events = new EventHub(this.engine, log);
     this.engine.listener = this.events;
+    this.changes = new RuleChanges({
+      engine: this.engine,
+      useRules: (compiled, why) => this.useRules(compiled, why),
+    });
     this.sayWhatIsNotEnforced(ruleSet);
+  }
+
+  /** Throws CommandError where an output of `--nflog` cannot be opened. */
+  async openNflog(): Promise<void> {
+    const { options, datapath, engine } = this;
+    if (options.nflog.length === 0) return;
+    try {
+      this.nflog = await NflogOutputs.open(options.nflog, {
+        time: engineTime(engine),
+        indexOf: (id) => datapath.kernelIndexOf(id),
+      });
+    } catch (error) {
+      throw new CommandError(`pinhole run: --nflog: ${(error as Error).message}`);
+    }
+    engine.setNflogSink(this.nflog);
+    this.nflogTimer = setInterval(() => this.nflog?.flush(), NFLOG_FLUSH_MS);
   }
 
   start(server: Server): void {
@@ -128,13 +169,25 @@ class Gateway {
   async stop(): Promise<void> {
     this.closeClients();
     await this.datapath.stop();
+    this.closeNflog();
     this.log.info('stopped; the host is as it was');
+  }
+
+  private closeNflog(): void {
+    clearInterval(this.nflogTimer);
+    this.nflog?.close();
+    const lost = this.nflog?.lost ?? 0;
+    if (lost > 0) this.log.warn(`${lost} packets of NFLOG rules found no room`);
   }
 
   private controlHost() {
     return {
       engine: this.engine,
       events: this.events,
+      changes: this.changes,
+      get loadOptions() {
+        return { resolveHost: systemHostResolver() };
+      },
       refreshClock: () => this.engine.clock.setEpochMs(Date.now()),
       reload: () => this.reload(),
       status: () => ({
@@ -150,45 +203,72 @@ class Gateway {
 
   /** All or nothing: the old rules stay where the new ones have an error. The tables are kept. */
   private reload(): readonly string[] {
+    const { refusal } = this.changes;
+    if (refusal !== null) return [`rules not re-read: ${refusal}`];
     const { ruleSet, messages } = loadRules(this.options.rules);
     if (ruleSet === null) return messages;
     for (const message of messages) this.log.aboutRules('warning', message);
-    const compiled = compileRuleSet(ruleSet, this.engine.interfaces);
-    keepCounters(this.engine.rules, compiled);
+    this.changes.replace(ruleSet, false, null, 'rules re-read');
+    return [];
+  }
+
+  /** Rules in force, with what hangs on them: the ports of the helper, and what is said of them. */
+  private useRules(compiled: CompiledRules, why: string): void {
+    const { ruleSet } = compiled;
     this.engine.setRules(compiled);
     this.engine.setFtpPorts(helperPorts(ruleSet, this.options.ftpPorts));
     this.sayWhatIsNotEnforced(ruleSet);
-    return [];
+    this.log.info(why);
   }
 
   private reloadAndLog(): void {
     const problems = this.reload();
-    if (problems.length === 0) {
-      this.log.info('rules re-read');
-      return;
-    }
+    if (problems.length === 0) return;
     for (const problem of problems) this.log.aboutRules('error', problem);
     this.log.error('rules not changed: the files have errors');
   }
 
+  /** What was said of the rules before and holds of these as well is not said again. */
   private sayWhatIsNotEnforced(ruleSet: RuleSet): void {
-    const demands = needsOutputHook(ruleSet);
-    for (const { file, line, what } of demands.slice(0, DEMANDS_NAMED)) {
-      this.log.warn(
-        `${file}:${line}: ${what}: this datapath cannot hold back the host's own packets`,
-      );
-    }
-    if (demands.length > DEMANDS_NAMED) {
-      this.log.warn(
-        `and ${demands.length - DEMANDS_NAMED} more OUTPUT rules that are not enforced`,
-      );
-    }
-    for (const family of unfilteredFamilies(ruleSet)) {
-      this.log.warn(
-        `no rules for IPv${family}: all IPv${family} traffic is let through, as the kernel does`,
-      );
-    }
+    const remarks = remarksOn(ruleSet, this.options);
+    for (const remark of remarks) if (!this.remarks.has(remark)) this.log.warn(remark);
+    this.remarks = new Set(remarks);
   }
+}
+
+/** What the rules ask for and this gateway does not do, or lets through for want of rules. */
+function remarksOn(ruleSet: RuleSet, options: RunOptions): string[] {
+  const demands = needsOutputHook(ruleSet);
+  const remarks = demands
+    .slice(0, DEMANDS_NAMED)
+    .map(
+      ({ file, line, what }) =>
+        `${file}:${line}: ${what}: this datapath cannot hold back the host's own packets`,
+    );
+  if (demands.length > DEMANDS_NAMED) {
+    const more = demands.length - DEMANDS_NAMED;
+    remarks.push(`and ${more} more OUTPUT rules that are not enforced`);
+  }
+  const nowhere = nflogWithoutTarget(ruleSet, options.nflog);
+  if (nowhere !== '') remarks.push(nowhere);
+  for (const family of unfilteredFamilies(ruleSet)) {
+    remarks.push(
+      `no rules for IPv${family}: all IPv${family} traffic is let through, as the kernel does`,
+    );
+  }
+  return remarks;
+}
+
+/** The engine's time as records want it. */
+function engineTime({ clock }: Engine) {
+  return {
+    get epochSec() {
+      return clock.baseEpochSec + clock.sec;
+    },
+    get usec() {
+      return clock.usec;
+    },
+  };
 }
 
 function engineSettings(options: RunOptions, ruleSet: RuleSet): EngineSettings {

@@ -119,6 +119,12 @@ export class CaptureDatapath {
     }, TIMER_MS);
   }
 
+  /** The kernel's number of an interface, by its id here; 0 where it is gone. */
+  kernelIndexOf(interfaceId: number): number {
+    const name = this.interfaces.name(interfaceId);
+    return this.routes.links.find((link) => link.ifname === name)?.ifindex ?? 0;
+  }
+
   /** Gives the interfaces back to the kernel. */
   async stop(): Promise<void> {
     this.undo();

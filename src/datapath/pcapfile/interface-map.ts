@@ -1,5 +1,6 @@
 import type { InterfaceTable } from '../../base/index.ts';
-import { RouteKind, RouteTable } from '../../engine/index.ts';
+import { type RouteEntry, RouteKind, RouteTable } from '../../engine/index.ts';
+import { AddressKind } from '../../rules/index.ts';
 import type { Packet } from '../../wire/index.ts';
 
 /** One `NAME=CIDR` of the replay: the addresses that lie behind an interface. */
@@ -53,7 +54,20 @@ export class InterfaceMap {
     this.sources.addRoute(entry);
     this.routes.setMtu(id, ANY_MTU);
     if (!prefix.hasHostPart) return;
-    this.routes.addLocal(family, words);
+    this.routes.addLocal(family, words, id);
+    this.addBroadcast(entry);
     this.routes.addInterfaceAddress(family, id, words, prefixLength);
+  }
+
+  /** Only rules are told of it: a capture does not say whom such a frame was for. */
+  private addBroadcast(subnet: RouteEntry): void {
+    const { family, prefix, prefixLength } = subnet;
+    if (family !== 4 || prefixLength >= 31) return;
+    this.routes.addRoute({
+      ...subnet,
+      prefix: [prefix[0]! | (2 ** (32 - prefixLength) - 1)],
+      prefixLength: 32,
+      addressKind: AddressKind.Broadcast,
+    });
   }
 }

@@ -40,6 +40,9 @@ export class ReplayDatapath {
   number = 0;
   time = 0;
 
+  /** Unix time of the packet in hand, as the file has it. */
+  readonly packetTime = { epochSec: 0, usec: 0 };
+
   private readonly map: InterfaceMap;
   private readonly reader: CaptureReader;
   private readonly outPath: string | null;
@@ -89,6 +92,8 @@ export class ReplayDatapath {
   private setTime(engine: Engine): void {
     const { frame } = this;
     if (!frame.hasTimestamp) return;
+    this.packetTime.epochSec = frame.epochSec;
+    this.packetTime.usec = Math.floor(frame.nanos / 1000);
     const epoch = frame.epochSec + frame.nanos / 1e9;
     if (Number.isNaN(this.firstEpoch)) this.firstEpoch = epoch;
     this.time = Math.round((epoch - this.firstEpoch) * 1e6) / 1e6;

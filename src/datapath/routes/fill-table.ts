@@ -1,5 +1,6 @@
 import type { InterfaceTable } from '../../base/index.ts';
 import { RouteKind, type RouteKindCode, type RouteTable } from '../../engine/index.ts';
+import { AddressKind, type AddressKindCode } from '../../rules/index.ts';
 import { parseIpv4, parseIpv6 } from '../../wire/index.ts';
 import type { AddressJson, LinkJson, NexthopJson, RouteJson } from './ip-json.ts';
 
@@ -12,6 +13,12 @@ const kinds: Readonly<Record<string, RouteKindCode>> = {
   unreachable: RouteKind.Unreachable,
   prohibit: RouteKind.Prohibited,
   blackhole: RouteKind.Blackhole,
+};
+
+/** Kinds that rules tell apart and frames are not treated by. */
+const addressKinds: Readonly<Record<string, AddressKindCode>> = {
+  anycast: AddressKind.Anycast,
+  multicast: AddressKind.Multicast,
 };
 
 const tables = ['local', 'main', 'default'] as const;
@@ -30,8 +37,9 @@ export function fillRoutes(
     // `throw` ends the search in its table: with the three default tables that is the same as no entry.
     if (name === undefined || kind === undefined || destination === null) continue;
     // Several next hops: the first that is up. Flows are not spread over them.
-    const way: NexthopJson | undefined = (route.nexthops ?? [route]).find(isUp);
+    const [way, ...others] = (route.nexthops ?? [route]).filter(isUp);
     if (way === undefined) continue;
+    const addressKind = addressKinds[route.type ?? ''];
     const mtu = route.metrics?.find((metrics) => metrics.mtu !== undefined)?.mtu ?? 0;
     const via = way.gateway === undefined ? null : parseWords(family, way.gateway);
     table.addRoute({
@@ -43,8 +51,14 @@ export function fillRoutes(
       metric: route.metric ?? 0,
       ...(way.dev === undefined ? {} : { outIf: interfaces.id(way.dev) }),
       ...(via === null ? {} : { via }),
+      ...(addressKind === undefined ? {} : { addressKind }),
+      ...(others.length === 0 ? {} : { otherOutIfs: waysOut(others, interfaces) }),
     });
   }
+}
+
+function waysOut(ways: readonly NexthopJson[], interfaces: InterfaceTable): number[] {
+  return ways.flatMap(({ dev }) => (dev === undefined ? [] : [interfaces.id(dev)]));
 }
 
 /** Enters MTU and addresses of every interface, as `ip -j addr` lists them. */

@@ -1,10 +1,10 @@
-import { RuleFault } from '../errors.ts';
 import { defineMatch, type MatchEvaluator } from '../extension.ts';
 import { quoteWord, shown } from '../options.ts';
+import { cutText } from './target-values.ts';
 
 /** `-m comment`: says something, matches everything. */
 
-/** XT_MAX_COMMENT_LEN less the closing NUL. */
+/** XT_MAX_COMMENT_LEN less the closing NUL: longer ones are cut, as iptables does. */
 const MAX_LENGTH_BYTES = 255;
 
 const always: MatchEvaluator = { matches: () => true };
@@ -15,13 +15,11 @@ export const comment = defineMatch<{ text: string }>({
     {
       name: 'comment',
       args: 1,
+      argument: 'TEXT',
+      help: 'anything, up to 255 bytes',
       required: true,
       set: (value, [text = '']) => {
-        if (Buffer.byteLength(text) > MAX_LENGTH_BYTES) {
-          const words = `Argument must have a maximum length of ${MAX_LENGTH_BYTES} characters`;
-          throw new RuleFault('bad-value', words);
-        }
-        value.text = text;
+        value.text = cutText(text, MAX_LENGTH_BYTES);
       },
       save: (value) => shown(quoteWord(value.text)),
     },

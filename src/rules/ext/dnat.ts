@@ -1,6 +1,5 @@
 import { Hook } from '../context.ts';
 import { defineTarget } from '../extension.ts';
-import { shown } from '../options.ts';
 import {
   flagOption,
   formatNatRange,
@@ -8,7 +7,7 @@ import {
   listNat,
   NatEvaluator,
   type NatValues,
-  parseNatRange,
+  toRangeOption,
 } from './nat-range.ts';
 
 /** `-j DNAT`. */
@@ -17,13 +16,7 @@ export const dnat = defineTarget<NatValues>({
   tables: ['nat'],
   hooks: [Hook.Prerouting, Hook.Output],
   options: [
-    {
-      name: 'to-destination',
-      args: 1,
-      required: true,
-      set: (value, [text = ''], _negated, scope) => parseNatRange(value, text, scope, true),
-      save: (value) => shown(formatNatRange(value)),
-    },
+    toRangeOption('to-destination', 'destination', 'taken'),
     flagOption('random'),
     flagOption('persistent'),
   ],

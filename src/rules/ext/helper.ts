@@ -1,7 +1,7 @@
 import type { RuleContext } from '../context.ts';
-import { RuleFault } from '../errors.ts';
 import { defineMatch, type MatchEvaluator } from '../extension.ts';
 import { quoteWord, shown } from '../options.ts';
+import { cutText } from './target-values.ts';
 
 /** `-m helper`: packets of connections whose master has the named helper. */
 
@@ -10,7 +10,7 @@ interface HelperValues {
   negated: boolean;
 }
 
-/** Space of the name in xt_helper_info, less the closing NUL. */
+/** Space of the name in xt_helper_info, less the closing NUL: longer ones are cut. */
 const MAX_NAME_BYTES = 29;
 
 class HelperEvaluator implements MatchEvaluator {
@@ -38,14 +38,12 @@ export const helper = defineMatch<HelperValues>({
     {
       name: 'helper',
       args: 1,
+      argument: 'NAME',
+      help: 'helper of the connection that made this one expected',
       negatable: true,
       required: true,
       set: (value, [text = ''], negated) => {
-        if (Buffer.byteLength(text) > MAX_NAME_BYTES) {
-          const words = `Argument must have a maximum length of ${MAX_NAME_BYTES} characters`;
-          throw new RuleFault('bad-value', words);
-        }
-        value.name = text;
+        value.name = cutText(text, MAX_NAME_BYTES);
         value.negated = negated;
       },
       save: (value) => shown(quoteWord(value.name), value.negated),

@@ -1,7 +1,7 @@
 import type { RuleContext } from '../context.ts';
 import { RuleFault } from '../errors.ts';
-import type { ListView, MatchEvaluator } from '../extension.ts';
-import { parseUnsigned } from '../numbers.ts';
+import type { ListView, MatchBounds, MatchEvaluator } from '../extension.ts';
+import { scanUnsigned } from '../numbers.ts';
 import { type OptionSpec, shown } from '../options.ts';
 
 /** What the matches icmp and icmp6 have in common: a type, a range of codes, and names for them. */
@@ -26,6 +26,9 @@ export interface IcmpDialect {
   readonly hasAny: boolean;
 }
 
+const ANY_TYPE = 255;
+const ANY_CODE = 255;
+
 function findByName(text: string, dialect: IcmpDialect): IcmpName | null {
   const lower = text.toLowerCase();
   let found: IcmpName | null = null;
@@ -45,25 +48,38 @@ function findByName(text: string, dialect: IcmpDialect): IcmpName | null {
 function parseIcmpType(text: string, dialect: IcmpDialect): Omit<IcmpValues, 'negated'> {
   const named = findByName(text, dialect);
   if (named !== null) return { type: named[1], min: named[2], max: named[3] };
-  const slash = text.indexOf('/');
-  const type = parseUnsigned(slash < 0 ? text : text.slice(0, slash), 255);
-  if (type === null) {
-    throw new RuleFault('bad-value', `Unknown ${dialect.family} type \`${text}'`);
-  }
-  if (slash < 0) return { type, min: 0, max: 255 };
-  const [low = '', high] = text.slice(slash + 1).split(':', 2);
-  const min = parseUnsigned(low, 255);
-  const max = high === undefined ? min : parseUnsigned(high, 255);
-  if (min === null || max === null || min > max) {
-    throw new RuleFault('bad-value', `Unknown ${dialect.family} code \`${text}'`);
-  }
-  return { type, min, max };
+  const type = readByte(text, `Unknown ${dialect.family} type \`${text}'`);
+  if (type.rest === '') return { type: type.value, min: 0, max: ANY_CODE };
+  const badCode = `Unknown ${dialect.family} code \`${text}'`;
+  const min = readByte(afterSeparator(type.rest, '/'), badCode);
+  if (min.rest === '') return { type: type.value, min: min.value, max: min.value };
+  const max = readByte(afterSeparator(min.rest, ':'), badCode);
+  if (max.rest !== '') throw unknownCharacter(max.rest);
+  if (min.value > max.value) throw new RuleFault('bad-value', badCode);
+  return { type: type.value, min: min.value, max: max.value };
 }
+
+/** A number up to 255 and what follows it. */
+function readByte(text: string, message: string): { value: number; rest: string } {
+  const found = scanUnsigned(text);
+  if (found === null || found.value > 0xff) throw new RuleFault('bad-value', message);
+  return found;
+}
+
+function afterSeparator(rest: string, separator: string): string {
+  if (!rest.startsWith(separator)) throw unknownCharacter(rest);
+  return rest.slice(1);
+}
+
+const unknownCharacter = (rest: string) =>
+  new RuleFault('bad-value', `unknown character ${rest.charAt(0)}`);
 
 export function icmpOption(dialect: IcmpDialect): OptionSpec<IcmpValues> {
   return {
     name: dialect.option,
     args: 1,
+    argument: 'TYPE[/CODE]|NAME',
+    help: `type by number, or one of ${dialect.names.map(([name]) => name).join(', ')}`,
     negatable: true,
     required: true,
     set: (value, [text = ''], negated) => {
@@ -74,14 +90,14 @@ export function icmpOption(dialect: IcmpDialect): OptionSpec<IcmpValues> {
 }
 
 function isAny(value: IcmpValues, dialect: IcmpDialect): boolean {
-  return dialect.hasAny && value.type === 255 && value.min === 0 && value.max === 255;
+  return dialect.hasAny && value.type === ANY_TYPE && value.min === 0 && value.max === 255;
 }
 
 function formatIcmp(value: IcmpValues, dialect: IcmpDialect): string {
   if (isAny(value, dialect)) return 'any';
   if (value.min === 0 && value.max === 255) return String(value.type);
-  const codes = value.min === value.max ? `${value.min}` : `${value.min}:${value.max}`;
-  return `${value.type}/${codes}`;
+  // Of a range of codes iptables-save prints the first; -L has both.
+  return `${value.type}/${value.min}`;
 }
 
 /** The words of -L: `icmp echo-request`, `icmptype 3 code 77`, `icmp !type 8`. */
@@ -98,6 +114,13 @@ export function listIcmp(value: IcmpValues, dialect: IcmpDialect, view: ListView
   return text;
 }
 
+/** Type and codes that a match can hold for. */
+export function icmpBounds(value: IcmpValues, dialect: IcmpDialect): readonly MatchBounds[] {
+  const { type, min, max, negated } = value;
+  if (negated || (dialect.hasAny && type === ANY_TYPE)) return [{}];
+  return [{ destinationPorts: { min: (type << 8) | min, max: (type << 8) | max } }];
+}
+
 export class IcmpEvaluator implements MatchEvaluator {
   /** -1 for any type. */
   private readonly type: number;
@@ -107,7 +130,7 @@ export class IcmpEvaluator implements MatchEvaluator {
 
   constructor(value: IcmpValues, dialect: IcmpDialect) {
     // The kernel takes 255 for "any type" in IPv4 whatever the codes are, but then tests no code.
-    this.type = dialect.hasAny && value.type === 255 ? -1 : value.type;
+    this.type = dialect.hasAny && value.type === ANY_TYPE ? -1 : value.type;
     this.min = value.min;
     this.max = value.max;
     this.negated = value.negated;

@@ -4,6 +4,7 @@ import {
   type IcmpDialect,
   IcmpEvaluator,
   type IcmpValues,
+  icmpBounds,
   icmpOption,
   listIcmp,
 } from './icmp-types.ts';
@@ -65,5 +66,6 @@ export const icmp = defineMatch<IcmpValues>({
   options: [icmpOption(dialect)],
   initial: () => ({ type: 255, min: 0, max: 255, negated: false }),
   list: (value, view) => listIcmp(value, dialect, view),
+  bounds: (value) => icmpBounds(value, dialect),
   evaluator: (value) => new IcmpEvaluator(value, dialect),
 });

@@ -4,6 +4,7 @@ import {
   type IcmpDialect,
   IcmpEvaluator,
   type IcmpValues,
+  icmpBounds,
   icmpOption,
   listIcmp,
 } from './icmp-types.ts';
@@ -53,5 +54,6 @@ export const icmp6 = defineMatch<IcmpValues>({
   options: [icmpOption(dialect)],
   initial: () => ({ type: 0, min: 0, max: 255, negated: false }),
   list: (value, view) => listIcmp(value, dialect, view),
+  bounds: (value) => icmpBounds(value, dialect),
   evaluator: (value) => new IcmpEvaluator(value, dialect),
 });

@@ -1,7 +1,12 @@
 import { formatWords, parseHostWords } from '../address.ts';
 import type { RuleContext } from '../context.ts';
 import { RuleFault } from '../errors.ts';
-import { defineMatch, type MatchEvaluator, type ParseScope } from '../extension.ts';
+import {
+  defineMatch,
+  type MatchBounds,
+  type MatchEvaluator,
+  type ParseScope,
+} from '../extension.ts';
 import { type OptionSpec, shown } from '../options.ts';
 
 /** `-m iprange`: source or destination between two addresses, both included. */
@@ -86,6 +91,8 @@ function option(name: string, field: keyof IprangeValues): OptionSpec<IprangeVal
   return {
     name,
     args: 1,
+    argument: 'ADDRESS[-ADDRESS]',
+    help: `${field} address, or a range of addresses`,
     negatable: true,
     set: (value, [text = ''], negated, scope) => {
       value[field] = parseRange(name, text, negated, scope);
@@ -95,6 +102,15 @@ function option(name: string, field: keyof IprangeValues): OptionSpec<IprangeVal
       return range === null ? null : shown(formatRange(range), range.negated);
     },
   };
+}
+
+function boundsOf({ source, destination }: IprangeValues): readonly MatchBounds[] {
+  return [
+    {
+      ...(source === null || source.negated ? {} : { source }),
+      ...(destination === null || destination.negated ? {} : { destination }),
+    },
+  ];
 }
 
 export const iprange = defineMatch<IprangeValues>({
@@ -111,5 +127,6 @@ export const iprange = defineMatch<IprangeValues>({
       range === null ? [] : [`${label} IP range${range.negated ? ' !' : ''} ${formatRange(range)}`];
     return [...text('source', source), ...text('destination', destination)].join(' ');
   },
+  bounds: boundsOf,
   evaluator: (value) => new IprangeEvaluator(value),
 });

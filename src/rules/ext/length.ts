@@ -1,8 +1,7 @@
 import type { RuleContext } from '../context.ts';
-import { RuleFault } from '../errors.ts';
 import { defineMatch, type MatchEvaluator } from '../extension.ts';
-import { formatPortRange, parseUnsigned } from '../numbers.ts';
 import { shown } from '../options.ts';
+import { formatRange, MAX_UINT16, readRange } from './option-values.ts';
 
 /** `-m length`: the length of the IP datagram in bytes, its header included. */
 
@@ -35,23 +34,17 @@ export const length = defineMatch<LengthValues>({
     {
       name: 'length',
       args: 1,
+      argument: 'BYTES[:BYTES]',
+      help: 'length of the IP datagram, or a range of lengths',
       negatable: true,
       required: true,
       set: (value, [text = ''], negated) => {
-        const [low = '', high] = text.split(/:(.*)/s, 2);
-        const min = low === '' && high !== undefined ? 0 : parseUnsigned(low, 0xffff);
-        const max = high === undefined ? min : high === '' ? 0xffff : parseUnsigned(high, 0xffff);
-        if (min === null || max === null || min > max) {
-          const near = min === null || high === undefined ? low : high;
-          const words = `length: bad value for option "--length" near "${near}", or out of range (0-65535).`;
-          throw new RuleFault('bad-value', words);
-        }
-        Object.assign(value, { min, max, negated });
+        Object.assign(value, readRange('length', 'length', text, MAX_UINT16), { negated });
       },
-      save: (value) => shown(formatPortRange(value), value.negated),
+      save: (value) => shown(formatRange(value), value.negated),
     },
   ],
-  initial: () => ({ min: 0, max: 0xffff, negated: false }),
-  list: (value) => `length ${value.negated ? '!' : ''}${formatPortRange(value)}`,
+  initial: () => ({ min: 0, max: MAX_UINT16, negated: false }),
+  list: (value) => `length ${value.negated ? '!' : ''}${formatRange(value)}`,
   evaluator: (value) => new LengthEvaluator(value),
 });

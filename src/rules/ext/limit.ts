@@ -3,6 +3,9 @@ import { RuleFault } from '../errors.ts';
 import { defineMatch, type MatchEvaluator } from '../extension.ts';
 import { parseUnsigned } from '../numbers.ts';
 import { shown } from '../options.ts';
+import { leadingUint32 } from './c-text.ts';
+import { printRate, rateInterval, rateUnit } from './rate.ts';
+import { readTicks } from './ticks.ts';
 
 /**
  * `-m limit`: a token bucket, as the kernel's xt_limit. A packet costs the average interval between
@@ -11,7 +14,9 @@ import { shown } from '../options.ts';
 
 /** Time unit of the interval: 1/10000 s, XT_LIMIT_SCALE. */
 const SCALE = 10_000;
-const MICROS_PER_UNIT = 1_000_000 / SCALE;
+/** Credits of a second: HZ * CREDITS_PER_JIFFY is 32000 with HZ 250 and 1000 alike. */
+const CREDITS_PER_SEC = 32_000;
+const CREDITS_PER_TICK = CREDITS_PER_SEC / 1000;
 const DEFAULT_BURST = 5;
 const MAX_BURST = 10_000;
 
@@ -21,86 +26,74 @@ interface LimitValues {
   burst: number;
 }
 
-const units: readonly (readonly [string, number])[] = [
-  ['second', 1],
-  ['minute', 60],
-  ['hour', 3600],
-  ['day', 86_400],
-];
-
-/** `5/sec`, `3/m`, `10` (per second): a beginning of the unit's name will do. */
 function parseRate(text: string): number {
-  const bad = () => new RuleFault('bad-value', `bad rate "${text}"'`);
-  const [, count = '', slash = '', unit = ''] = /^(\d+)(\/?)(.*)$/s.exec(text) ?? [];
-  const rate = Number(count);
-  if (count === '' || rate === 0 || (slash === '') !== (unit === '')) throw bad();
-  const seconds =
-    unit === '' ? 1 : units.find(([name]) => name.startsWith(unit.toLowerCase()))?.[1];
-  if (seconds === undefined) throw bad();
-  const interval = Math.floor((SCALE * seconds) / rate);
+  const unit = rateUnit(text);
+  const count = leadingUint32(text);
+  if (unit === null || count === 0) throw new RuleFault('bad-value', `bad rate "${text}"'`);
+  const interval = rateInterval(count, unit, SCALE);
   if (interval === 0) throw new RuleFault('bad-value', `Rate too fast "${text}"`);
   return interval;
 }
 
-const printedUnits: readonly (readonly [string, number])[] = [
-  ['day', 86_400 * SCALE],
-  ['hour', 3600 * SCALE],
-  ['min', 60 * SCALE],
-  ['sec', SCALE],
-];
-
 /**
- * Only the interval is kept, so 60/m comes out as 1/sec: the unit is the smallest one that still
- * loses nothing, counted down from the day.
+ * Credits of an interval in the 32-bit arithmetic of the kernel (user2credits): above 13.4 s whole
+ * seconds are enough for it, and what does not fit is cut, which the check below relies on.
  */
-function formatRate(interval: number): string {
-  const fits = (size: number) => size >= interval && Math.floor(size / interval) >= size % interval;
-  const misfit = printedUnits.findIndex(([, size], at) => at > 0 && !fits(size));
-  const [unit, size] = printedUnits.at(misfit < 0 ? -1 : misfit - 1)!;
-  return `${Math.floor(size / interval)}/${unit}`;
+function creditsOf(interval: number): number {
+  const user = BigInt.asUintN(32, BigInt(interval));
+  const perSec = BigInt(CREDITS_PER_SEC);
+  const scale = BigInt(SCALE);
+  const whole = user > 0xffffffffn / perSec;
+  return Number(BigInt.asUintN(32, whole ? (user / scale) * perSec : (user * perSec) / scale));
 }
 
+const Slot = { Credit: 0, Tick: 1, Now: 2 } as const;
+
 class LimitEvaluator implements MatchEvaluator {
-  private readonly costUsec: number;
-  private readonly capUsec: number;
-  /** [credit in µs of waiting, second and microsecond of the last look]; -1: none yet. */
+  private readonly cost: number;
+  private readonly cap: number;
+  /** Credits and the tick of the last look by `Slot`; the tick is -1 before the first packet. */
   private readonly bucket: Float64Array;
 
   constructor(values: LimitValues) {
-    this.costUsec = values.interval * MICROS_PER_UNIT;
-    this.capUsec = this.costUsec * values.burst;
-    this.bucket = Float64Array.of(this.capUsec, -1, 0);
+    this.cost = creditsOf(values.interval);
+    this.cap = creditsOf(values.interval * values.burst);
+    this.bucket = Float64Array.of(this.cap, -1, 0);
   }
 
   matches(ctx: RuleContext): boolean {
     const { bucket } = this;
-    const { sec, usec } = ctx.clock;
-    if (bucket[1]! >= 0) {
-      const grown = bucket[0]! + (sec - bucket[1]!) * 1e6 + (usec - bucket[2]!);
-      bucket[0] = Math.min(grown, this.capUsec);
+    readTicks(bucket, Slot.Now, ctx.clock);
+    if (bucket[Slot.Tick]! >= 0) {
+      const grown = (bucket[Slot.Now]! - bucket[Slot.Tick]!) * CREDITS_PER_TICK;
+      bucket[Slot.Credit] = Math.min(bucket[Slot.Credit]! + grown, this.cap);
     }
-    bucket[1] = sec;
-    bucket[2] = usec;
-    if (bucket[0]! < this.costUsec) return false;
-    bucket[0] = bucket[0]! - this.costUsec;
+    bucket[Slot.Tick] = bucket[Slot.Now]!;
+    if (bucket[Slot.Credit]! < this.cost) return false;
+    bucket[Slot.Credit] = bucket[Slot.Credit]! - this.cost;
     return true;
   }
 }
 
 export const limit = defineMatch<LimitValues>({
   name: 'limit',
+  stateful: true,
   options: [
     {
       name: 'limit',
       args: 1,
+      argument: 'RATE[/second|/minute|/hour|/day]',
+      help: 'average rate that is let through (3/hour)',
       set: (value, [text = '']) => {
         value.interval = parseRate(text);
       },
-      save: (value) => shown(formatRate(value.interval)),
+      save: (value) => shown(printRate(value.interval, SCALE).text),
     },
     {
       name: 'limit-burst',
       args: 1,
+      argument: 'NUMBER',
+      help: 'packets let through before the rate counts (5)',
       set: (value, [text = '']) => {
         const burst = parseUnsigned(text, MAX_BURST);
         if (burst === null) {
@@ -113,13 +106,13 @@ export const limit = defineMatch<LimitValues>({
     },
   ],
   initial: () => ({ interval: (SCALE * 3600) / 3, burst: DEFAULT_BURST }),
-  check: (value) => {
-    // The kernel keeps interval times burst in 32 bits (limit_mt_check).
-    if (value.burst === 0 || value.interval * value.burst > 0xffffffff) {
+  check: ({ interval, burst }) => {
+    // limit_mt_check: what wraps round is noticed by its being smaller.
+    if (burst === 0 || creditsOf(interval * burst) < creditsOf(interval)) {
       const detail = 'the rate is too slow for this burst, or the burst is 0';
       throw new RuleFault('out-of-range', 'Numerical result out of range.', detail);
     }
   },
-  list: (value) => `limit: avg ${formatRate(value.interval)} burst ${value.burst}`,
+  list: (value) => `limit: avg ${printRate(value.interval, SCALE).text} burst ${value.burst}`,
   evaluator: (value) => new LimitEvaluator(value),
 });

@@ -3,6 +3,7 @@ import { RuleFault } from '../errors.ts';
 import { defineTarget, type TargetEvaluator } from '../extension.ts';
 import { parseUnsigned } from '../numbers.ts';
 import { type OptionSpec, quoteWord, shown } from '../options.ts';
+import { parsePrefix } from './target-values.ts';
 
 /** `-j LOG`: writes a line and goes on. */
 
@@ -31,49 +32,41 @@ function parseLevel(text: string): number {
   return level;
 }
 
-function parsePrefix(text: string): string {
-  if (text === '') {
-    const words = 'Argument must have a minimum length of 1 characters';
-    throw new RuleFault('bad-value', words);
-  }
-  if (text.includes('\n')) {
-    throw new RuleFault('bad-value', 'Newlines not allowed in --log-prefix');
-  }
-  let prefix = text;
-  while (Buffer.byteLength(prefix) > MAX_PREFIX_BYTES) prefix = prefix.slice(0, -1);
-  return prefix;
-}
-
-/** The flags with their option, their bit in `LOG flags N` and their word in -L. */
+/** The flags with their option, their bit in `LOG flags N`, their word in -L, and what is logged. */
 const flagOptions = [
-  ['log-tcp-sequence', 'tcpSequence', 1, 'tcp-sequence'],
-  ['log-tcp-options', 'tcpOptions', 2, 'tcp-options'],
-  ['log-ip-options', 'ipOptions', 4, 'ip-options'],
-  ['log-uid', 'uid', 8, 'uid'],
-  ['log-macdecode', 'macDecode', 32, 'macdecode'],
+  ['log-tcp-sequence', 'tcpSequence', 1, 'tcp-sequence', 'sequence numbers of TCP'],
+  ['log-tcp-options', 'tcpOptions', 2, 'tcp-options', 'options of the TCP header'],
+  ['log-ip-options', 'ipOptions', 4, 'ip-options', 'options of the IP header'],
+  ['log-uid', 'uid', 8, 'uid', 'user id of the sender'],
+  ['log-macdecode', 'macDecode', 32, 'macdecode', 'hardware addresses, taken apart'],
 ] as const;
 
 const options: readonly OptionSpec<LogValues>[] = [
   {
     name: 'log-prefix',
     args: 1,
+    argument: 'TEXT',
+    help: 'text in front of each line, up to 29 bytes',
     set: (value, [text = '']) => {
-      value.prefix = parsePrefix(text);
+      value.prefix = parsePrefix(text, 'log-prefix', MAX_PREFIX_BYTES);
     },
     save: (value) => (value.prefix === '' ? null : shown(quoteWord(value.prefix))),
   },
   {
     name: 'log-level',
     args: 1,
+    argument: 'LEVEL',
+    help: 'level of syslog by name or number (warning where not given)',
     set: (value, [text = '']) => {
       value.level = parseLevel(text);
     },
     save: (value) => (value.level === DEFAULT_LEVEL ? null : shown(String(value.level))),
   },
   ...flagOptions.map(
-    ([name, field]): OptionSpec<LogValues> => ({
+    ([name, field, , , what]): OptionSpec<LogValues> => ({
       name,
       args: 0,
+      help: `log ${what}`,
       set: (value) => {
         value[field] = true;
       },

@@ -1,8 +1,8 @@
 import type { RuleContext } from '../context.ts';
-import { RuleFault } from '../errors.ts';
 import { defineMatch, type MatchEvaluator } from '../extension.ts';
-import { hex, parseMasked } from '../numbers.ts';
+import { hex } from '../numbers.ts';
 import { shown } from '../options.ts';
+import { readMasked } from './option-values.ts';
 
 /** `-m mark --mark VALUE[/MASK]`. */
 
@@ -37,15 +37,12 @@ export const mark = defineMatch<MarkValues>({
     {
       name: 'mark',
       args: 1,
+      argument: 'VALUE[/MASK]',
+      help: 'mark of the packet, under the mask',
       negatable: true,
       required: true,
       set: (value, [text = ''], negated) => {
-        const parsed = parseMasked(text);
-        if (parsed === null) {
-          const words = 'mark: bad integer value for option "--mark", or out of range.';
-          throw new RuleFault('bad-value', words);
-        }
-        Object.assign(value, parsed, { negated });
+        Object.assign(value, readMasked('mark', 'mark', text), { negated });
       },
       save: (value) => shown(formatMark(value), value.negated),
     },

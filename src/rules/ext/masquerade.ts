@@ -15,7 +15,11 @@ export const masquerade = defineTarget<NatValues>({
   name: 'MASQUERADE',
   tables: ['nat'],
   hooks: [Hook.Postrouting],
-  options: [toPortsOption, flagOption('random'), flagOption('random-fully')],
+  options: [
+    toPortsOption('source ports to choose from', 'lost'),
+    flagOption('random'),
+    flagOption('random-fully'),
+  ],
   initial: initialRange,
   list: (value) => {
     const ports = formatNatPorts(value);

@@ -1,10 +1,17 @@
 import { Proto } from '../../wire/index.ts';
 import type { RuleContext } from '../context.ts';
 import { INVALID_ARGUMENT, RuleFault } from '../errors.ts';
-import { defineMatch, type MatchEvaluator, type ParseScope } from '../extension.ts';
+import {
+  defineMatch,
+  type MatchBounds,
+  type MatchEvaluator,
+  type ParseScope,
+  type WalkSignal,
+} from '../extension.ts';
 import { formatPortRange, type PortRange, parsePort } from '../numbers.ts';
 import { type OptionSpec, shown } from '../options.ts';
 import { protocolName } from '../protocols.ts';
+import { refuseTogether } from './combination.ts';
 
 /** `-m multiport`: up to 15 ports, a range counting as two, of source, destination or either. */
 
@@ -17,18 +24,25 @@ interface MultiportValues {
   negated: boolean;
   /** Protocol when the option was read: names of services depend on it. */
   protocol: number;
+  readonly used: string[];
 }
 
 const MAX_PORTS = 15;
+/** Both ports stand at the start of all these headers. */
+const PORTS_LEN = 4;
 const portProtocols: readonly number[] = [Proto.Tcp, Proto.Udp, Proto.UdpLite, Proto.Sctp, 33];
+/** Those whose ports the cursor has. */
+const decodedProtocols: readonly number[] = [Proto.Tcp, Proto.Udp, Proto.UdpLite];
 const labels = ['sports', 'dports', 'ports'] as const;
+const helps = ['source ports', 'destination ports', 'ports of either side'] as const;
 
 function parsePorts(text: string, scope: ParseScope): PortRange[] {
-  if (scope.protocolNegated) {
+  // 0 where there is no -p, or `-p all`.
+  if (scope.protocolNegated || (scope.protocol !== 0 && !portProtocols.includes(scope.protocol))) {
     const words = 'multiport only works with TCP, UDP, UDPLITE, SCTP and DCCP';
     throw new RuleFault('bad-value', words);
   }
-  if (!portProtocols.includes(scope.protocol)) {
+  if (scope.protocol === 0) {
     const words = "multiport needs `-p tcp', `-p udp', `-p udplite', `-p sctp' or `-p dccp'";
     throw new RuleFault('bad-value', words);
   }
@@ -50,17 +64,18 @@ function parsePorts(text: string, scope: ParseScope): PortRange[] {
 }
 
 function option(name: string, aliases: string[], side: SideCode): OptionSpec<MultiportValues> {
-  const others = ['source-ports', 'destination-ports', 'ports'].filter((other) => other !== name);
   return {
     name,
     aliases,
     printed: labels[side],
     args: 1,
+    argument: 'PORT[:PORT][,…]',
+    help: `${helps[side]}, up to 15 of them, a range counting as two`,
     negatable: true,
-    excludes: others,
     set: (value, [text = ''], negated, scope) => {
-      Object.assign(value, { side, negated, protocol: scope.protocol });
-      value.ports = parsePorts(text, scope);
+      const ports = parsePorts(text, scope);
+      Object.assign(value, { side, ports, negated, protocol: scope.protocol });
+      value.used.push(name);
     },
     save: (value) => {
       if (value.side !== side) return null;
@@ -73,8 +88,13 @@ class MultiportEvaluator implements MatchEvaluator {
   private readonly side: SideCode;
   private readonly negated: boolean;
   private readonly bounds: Int32Array;
+  /** False for SCTP and DCCP, whose ports the cursor does not read. */
+  private readonly isDecoded: boolean;
+  private readonly signal: WalkSignal;
 
-  constructor(values: MultiportValues) {
+  constructor(values: MultiportValues, signal: WalkSignal) {
+    this.isDecoded = decodedProtocols.includes(values.protocol);
+    this.signal = signal;
     this.side = values.side;
     this.negated = values.negated;
     this.bounds = Int32Array.from(values.ports.flatMap(({ min, max }) => [min, max]));
@@ -83,9 +103,20 @@ class MultiportEvaluator implements MatchEvaluator {
   matches(ctx: RuleContext): boolean {
     const { packet } = ctx;
     if (packet.fragmentOffset !== 0) return false;
+    if (this.isDecoded) return this.holds(packet.srcPortOrIcmpId, packet.dstPortOrIcmpTypeCode);
+    const { view, l4Offset } = packet;
+    if (l4Offset + PORTS_LEN > packet.l3End) {
+      // As xt_multiport: ports that are cut off are dropped, not passed on.
+      this.signal.hotdrop = true;
+      return false;
+    }
+    return this.holds(view.getUint16(l4Offset), view.getUint16(l4Offset + 2));
+  }
+
+  private holds(source: number, destination: number): boolean {
     const hit =
-      (this.side !== Side.Destination && this.contains(packet.srcPortOrIcmpId)) ||
-      (this.side !== Side.Source && this.contains(packet.dstPortOrIcmpTypeCode));
+      (this.side !== Side.Destination && this.contains(source)) ||
+      (this.side !== Side.Source && this.contains(destination));
     return hit !== this.negated;
   }
 
@@ -98,6 +129,14 @@ class MultiportEvaluator implements MatchEvaluator {
   }
 }
 
+/** One alternative for each range, and where either end may have it for each end. */
+function boundsOf({ side, ports, negated }: MultiportValues): readonly MatchBounds[] {
+  if (negated) return [{}];
+  const sources = side === Side.Destination ? [] : ports.map((sourcePorts) => ({ sourcePorts }));
+  if (side === Side.Source) return sources;
+  return [...sources, ...ports.map((destinationPorts) => ({ destinationPorts }))];
+}
+
 export const multiport = defineMatch<MultiportValues>({
   name: 'multiport',
   options: [
@@ -105,9 +144,14 @@ export const multiport = defineMatch<MultiportValues>({
     option('destination-ports', ['dports'], Side.Destination),
     option('ports', [], Side.Either),
   ],
-  initial: () => ({ side: Side.Either, ports: [], negated: false, protocol: 0 }),
-  finish: (value) => {
-    if (value.ports.length === 0) {
+  initial: () => ({ side: Side.Either, ports: [], negated: false, protocol: 0, used: [] }),
+  finish: ({ used }) => {
+    refuseTogether('multiport', used, [
+      ['source-ports', 'destination-ports'],
+      ['source-ports', 'ports'],
+      ['destination-ports', 'ports'],
+    ]);
+    if (used.length === 0) {
       // The word "expection" is what iptables 1.8.9 prints.
       throw new RuleFault('missing-option', 'multiport expection an option');
     }
@@ -127,5 +171,6 @@ export const multiport = defineMatch<MultiportValues>({
     );
     return `multiport ${labels[side]} ${negated ? ' !' : ''}${items.join(',')}`;
   },
-  evaluator: (values) => new MultiportEvaluator(values),
+  bounds: boundsOf,
+  evaluator: (values, { signal }) => new MultiportEvaluator(values, signal),
 });

@@ -8,7 +8,18 @@ import { type OptionSpec, shown } from '../options.ts';
 
 /** What SNAT, DNAT, MASQUERADE and REDIRECT have in common: ranges of addresses and ports. */
 
-export type NatValues = { -readonly [K in keyof NatRange]-?: NatRange[K] };
+export type NatValues = { -readonly [K in keyof NatRange]-?: NatRange[K] } & {
+  /** True where ports were given, be they 0. */
+  hasPorts: boolean;
+  /** True where `/BASE` was given. */
+  isShifted: boolean;
+};
+
+/**
+ * What becomes of `/BASE` behind a range of ports: taken as it is, printed as 0 (its structure in the
+ * kernel has no place for it), or refused.
+ */
+export type BaseUse = 'taken' | 'lost' | 'refused';
 
 export const initialRange = (): NatValues => ({
   minAddress: null,
@@ -19,6 +30,8 @@ export const initialRange = (): NatValues => ({
   random: false,
   randomFully: false,
   persistent: false,
+  hasPorts: false,
+  isShifted: false,
 });
 
 /** Which of the engine's translations a target asks for. */
@@ -31,7 +44,8 @@ export class NatEvaluator implements TargetEvaluator {
 
   constructor(translation: Translation, values: NatValues) {
     this.translation = translation;
-    this.range = { ...values };
+    const { hasPorts: _hasPorts, isShifted: _isShifted, ...range } = values;
+    this.range = range;
   }
 
   apply(ctx: RuleContext): VerdictCode {
@@ -40,58 +54,72 @@ export class NatEvaluator implements TargetEvaluator {
 }
 
 const DCCP = 33;
-const withPorts: readonly number[] = [
-  Proto.Tcp,
-  Proto.Udp,
-  Proto.Sctp,
-  DCCP,
-  Proto.Icmp,
-  Proto.UdpLite,
-];
+/** UDP-Lite and ICMPv6 are not among them, in either family. */
+const withPorts: readonly number[] = [Proto.Tcp, Proto.Udp, Proto.Sctp, DCCP, Proto.Icmp];
 
-function natPort(text: string, whole: string): number {
-  const port = parseUnsigned(text, 0xffff);
-  if (!port) throw new RuleFault('bad-value', `Port \`${whole}' not valid`);
-  return port;
+const notValid = (text: string) => new RuleFault('bad-value', `Port \`${text}' not valid`);
+
+/** The number that a text begins with, as strtoul finds it, and what follows; null for neither. */
+function leadingPort(text: string): { port: number; rest: string } | null {
+  const [digits] = /^(0[xX][0-9a-fA-F]+|\d+)/.exec(text) ?? [];
+  const port = digits === undefined ? null : parseUnsigned(digits, 0xffff);
+  if (digits === undefined || port === null) return null;
+  return { port, rest: text.slice(digits.length) };
 }
 
-/** `PORT`, `PORT-PORT`, a service name, and with `withBase` also `PORT-PORT/BASE`. */
+/** `PORT`, `PORT-PORT`, a service name, and with a base also `PORT-PORT/BASE`. */
 export function parseNatPorts(
   value: NatValues,
   text: string,
   scope: ParseScope,
-  withBase: boolean,
+  base: BaseUse,
 ): void {
   if (!withPorts.includes(scope.protocol)) {
     throw new RuleFault('bad-value', 'Need TCP, UDP, SCTP or DCCP with port specification');
   }
-  const slash = text.indexOf('/');
-  if (slash >= 0 && !withBase) {
-    throw new RuleFault('bad-value', 'Shifted portmap ranges not supported with this kernel');
+  value.hasPorts = true;
+  const first = leadingPort(text);
+  if (first === null) {
+    const named = scope.services.port(text, '');
+    if (named === null) throw notValid(text);
+    value.minPort = value.maxPort = named;
+    return;
   }
-  const ports = slash < 0 ? text : text.slice(0, slash);
-  if (/^\d/.test(ports)) parseNumericPorts(value, ports);
-  else value.maxPort = value.minPort = scope.services.port(ports, '') ?? natPort(ports, ports);
-  if (slash >= 0) {
-    if (!ports.includes('-')) throw garbage(text.slice(slash));
-    const base = text.slice(slash + 1);
-    value.basePort = scope.services.port(base, '') ?? natPort(base, base);
+  value.minPort = value.maxPort = first.port;
+  if (first.rest === '') return;
+  if (first.rest.startsWith(':')) {
+    throw new RuleFault('bad-value', 'Invalid port:port syntax - use dash');
   }
+  if (!first.rest.startsWith('-')) {
+    throw new RuleFault('bad-value', `Garbage after port value: \`${first.rest}'`);
+  }
+  const tail = parseRangeEnd(value, first.rest.slice(1));
+  if (tail !== '') parseBase(value, tail, scope, base);
 }
 
-const garbage = (rest: string) =>
-  new RuleFault('bad-value', `Garbage after port value: \`${rest}'`);
-
-function parseNumericPorts(value: NatValues, ports: string): void {
-  if (ports.includes(':')) throw new RuleFault('bad-value', 'Invalid port:port syntax - use dash');
-  const [low = '', high] = ports.split(/-(.*)/s, 2);
-  const tail = /^\d+(\D.*)$/s.exec(low)?.[1];
-  if (tail !== undefined && parseUnsigned(low, 0xffff) === null) throw garbage(tail);
-  value.minPort = natPort(low, ports);
-  value.maxPort = high === undefined ? value.minPort : natPort(high, high);
+/** Reads the second port; returns what follows it. */
+function parseRangeEnd(value: NatValues, text: string): string {
+  const last = leadingPort(text);
+  if (last === null) throw notValid(text);
+  value.maxPort = last.port;
   if (value.maxPort < value.minPort) {
-    throw new RuleFault('bad-value', `Port range \`${high ?? ''}' funky`);
+    throw new RuleFault('bad-value', `Port range \`${text}' funky`);
   }
+  return last.rest;
+}
+
+function parseBase(value: NatValues, tail: string, scope: ParseScope, use: BaseUse): void {
+  if (!tail.startsWith('/')) {
+    throw new RuleFault('bad-value', `Garbage after port range: \`${tail}'`);
+  }
+  const text = tail.slice(1);
+  const port = leadingPort(text)?.port ?? scope.services.port(text, '');
+  if (!port) throw notValid(text);
+  if (use === 'refused') {
+    throw new RuleFault('bad-value', 'Shifted portmap ranges not supported with this kernel');
+  }
+  value.isShifted = true;
+  value.basePort = use === 'taken' ? port : 0;
 }
 
 function natAddress(text: string, scope: ParseScope): readonly number[] {
@@ -104,21 +132,22 @@ function natAddress(text: string, scope: ParseScope): readonly number[] {
 
 /** Takes `1.1.1.1-1.1.1.9:80`, `[2001:db8::1]:80` or `2001:db8::1` apart at the port. */
 function splitPort(text: string, scope: ParseScope): { addresses: string; ports: string | null } {
-  if (scope.family === 4) {
-    const colon = text.indexOf(':');
-    if (colon < 0) return { addresses: text, ports: null };
-    return { addresses: text.slice(0, colon), ports: text.slice(colon + 1) };
+  const open = text.indexOf('[');
+  if (open >= 0) {
+    const end = text.indexOf(']', open);
+    if (end < 0 || scope.family === 4) {
+      throw new RuleFault('bad-value', 'Invalid address format');
+    }
+    // What stands before the bracket, and between it and the colon, is passed over.
+    const colon = text.indexOf(':', end);
+    return {
+      addresses: text.slice(open + 1, end),
+      ports: colon < 0 ? null : text.slice(colon + 1),
+    };
   }
-  if (!text.startsWith('[')) {
-    const onlyPorts = text.startsWith(':') && text.indexOf(':', 1) < 0;
-    return onlyPorts ? { addresses: '', ports: text.slice(1) } : { addresses: text, ports: null };
-  }
-  const end = text.indexOf(']');
-  const tail = text.slice(end + 1);
-  if (end < 0 || (tail !== '' && !tail.startsWith(':'))) {
-    throw new RuleFault('bad-value', 'Invalid address format');
-  }
-  return { addresses: text.slice(1, end), ports: tail === '' ? null : tail.slice(1) };
+  const colon = text.indexOf(':');
+  if (colon < 0 || text.includes(':', colon + 1)) return { addresses: text, ports: null };
+  return { addresses: text.slice(0, colon), ports: text.slice(colon + 1) };
 }
 
 /** Reads the argument of `--to-source` and `--to-destination`. */
@@ -126,10 +155,10 @@ export function parseNatRange(
   value: NatValues,
   text: string,
   scope: ParseScope,
-  withBase: boolean,
+  base: BaseUse,
 ): void {
   const { addresses, ports } = splitPort(text, scope);
-  if (ports !== null) parseNatPorts(value, ports, scope, withBase);
+  if (ports !== null) parseNatPorts(value, ports, scope, base);
   if (addresses === '' && ports !== null) return;
   const [low = '', high] = addresses.split(/-(.*)/s, 2);
   value.minAddress = natAddress(low, scope);
@@ -137,10 +166,11 @@ export function parseNatRange(
 }
 
 /** `1024` or `1024-2048`, with `/BASE` where there is one; '' for none. */
-export function formatNatPorts({ minPort, maxPort, basePort }: NatValues): string {
-  if (minPort === 0) return '';
+export function formatNatPorts(value: NatValues): string {
+  const { hasPorts, minPort, maxPort, isShifted, basePort } = value;
+  if (!hasPorts) return '';
   const ports = minPort === maxPort ? `${minPort}` : `${minPort}-${maxPort}`;
-  return basePort === 0 ? ports : `${ports}/${basePort}`;
+  return isShifted ? `${ports}/${basePort}` : ports;
 }
 
 export function formatNatRange(value: NatValues): string {
@@ -150,7 +180,7 @@ export function formatNatRange(value: NatValues): string {
     text = formatWords(minAddress);
     const last = formatWords(maxAddress);
     if (last !== text) text += `-${last}`;
-    if (minAddress.length === 4 && value.minPort !== 0) text = `[${text}]`;
+    if (minAddress.length === 4 && value.hasPorts) text = `[${text}]`;
   }
   const ports = formatNatPorts(value);
   return ports === '' ? text : `${text}:${ports}`;
@@ -163,11 +193,18 @@ const flags = {
 } as const;
 type FlagName = keyof typeof flags;
 
+const flagHelp: Readonly<Record<FlagName, string>> = {
+  random: 'choose source ports at random',
+  'random-fully': 'choose source ports wholly at random',
+  persistent: 'give a client the same address for all its connections',
+};
+
 export function flagOption(name: FlagName): OptionSpec<NatValues> {
   const field = flags[name];
   return {
     name,
     args: 0,
+    help: flagHelp[name],
     set: (value) => {
       value[field] = true;
     },
@@ -175,13 +212,31 @@ export function flagOption(name: FlagName): OptionSpec<NatValues> {
   };
 }
 
+/** `--to-source` and `--to-destination`. */
+export function toRangeOption(name: string, what: string, base: BaseUse): OptionSpec<NatValues> {
+  const ports = base === 'taken' ? 'PORT[-PORT[/PORT]]' : 'PORT[-PORT]';
+  return {
+    name,
+    args: 1,
+    argument: `[ADDRESS[-ADDRESS]][:${ports}]`,
+    help: `${what} address and ports to translate to`,
+    required: true,
+    set: (value, [text = ''], _negated, scope) => parseNatRange(value, text, scope, base),
+    save: (value) => shown(formatNatRange(value)),
+  };
+}
+
 /** `--to-ports` of MASQUERADE and REDIRECT. */
-export const toPortsOption: OptionSpec<NatValues> = {
-  name: 'to-ports',
-  args: 1,
-  set: (value, [text = ''], _negated, scope) => parseNatPorts(value, text, scope, false),
-  save: (value) => (value.minPort === 0 ? null : shown(formatNatPorts(value))),
-};
+export function toPortsOption(help: string, base: BaseUse): OptionSpec<NatValues> {
+  return {
+    name: 'to-ports',
+    args: 1,
+    argument: 'PORT[-PORT]',
+    help,
+    set: (value, [text = ''], _negated, scope) => parseNatPorts(value, text, scope, base),
+    save: (value) => (value.hasPorts ? shown(formatNatPorts(value)) : null),
+  };
+}
 
 /** The words of -L: `head` where it is not empty, then the flags. */
 export function listNat(head: string, value: NatValues): string {

@@ -15,7 +15,7 @@ export const redirect = defineTarget<NatValues>({
   name: 'REDIRECT',
   tables: ['nat'],
   hooks: [Hook.Prerouting, Hook.Output],
-  options: [toPortsOption, flagOption('random')],
+  options: [toPortsOption('port of this host to go to', 'refused'), flagOption('random')],
   initial: initialRange,
   list: (value) => {
     const ports = formatNatPorts(value);

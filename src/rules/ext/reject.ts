@@ -52,6 +52,8 @@ function rejectTarget(family: Family, kinds: readonly RejectName[], standard: st
       {
         name: 'reject-with',
         args: 1,
+        argument: 'TYPE',
+        help: `the answer: ${kinds.map(([name]) => name).join(', ')}`,
         set: (value, [text = '']) => {
           const lower = text.toLowerCase();
           const found = kinds.find((names) => names.some((name) => name.startsWith(lower)));

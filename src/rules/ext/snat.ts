@@ -1,6 +1,5 @@
 import { Hook } from '../context.ts';
 import { defineTarget } from '../extension.ts';
-import { shown } from '../options.ts';
 import {
   flagOption,
   formatNatRange,
@@ -8,7 +7,7 @@ import {
   listNat,
   NatEvaluator,
   type NatValues,
-  parseNatRange,
+  toRangeOption,
 } from './nat-range.ts';
 
 /** `-j SNAT`. */
@@ -17,13 +16,7 @@ export const snat = defineTarget<NatValues>({
   tables: ['nat'],
   hooks: [Hook.Postrouting, Hook.Input],
   options: [
-    {
-      name: 'to-source',
-      args: 1,
-      required: true,
-      set: (value, [text = ''], _negated, scope) => parseNatRange(value, text, scope, false),
-      save: (value) => shown(formatNatRange(value)),
-    },
+    toRangeOption('to-source', 'source', 'lost'),
     flagOption('random'),
     flagOption('random-fully'),
     flagOption('persistent'),

@@ -9,6 +9,8 @@ export const state = defineMatch<StateValues>({
     {
       name: 'state',
       args: 1,
+      argument: 'STATE[,STATE…]',
+      help: 'INVALID, NEW, RELATED, ESTABLISHED or UNTRACKED',
       negatable: true,
       required: true,
       set: (value, [text = ''], negated) => {

@@ -4,7 +4,7 @@ import { RuleFault } from '../errors.ts';
 import { defineMatch, type MatchEvaluator, type WalkSignal } from '../extension.ts';
 import { parseUnsigned } from '../numbers.ts';
 import { type OptionSpec, shown } from '../options.ts';
-import { listPorts, type PortValues, portOptions } from './ports.ts';
+import { listPorts, type PortValues, portBounds, portOptions } from './ports.ts';
 
 /** `-m tcp`: ports, flags, one option. Evaluates as the kernel's xt_tcpudp. */
 
@@ -50,10 +50,12 @@ function formatFlags(bits: number): string {
 const hexByte = (bits: number) => `0x${bits.toString(16).toUpperCase().padStart(2, '0')}`;
 
 const options: readonly OptionSpec<TcpValues>[] = [
-  ...portOptions<TcpValues>('tcp'),
+  ...portOptions<TcpValues>({ proto: 'tcp', resolves: false, printsAny: false }),
   {
     name: 'tcp-option',
     args: 1,
+    argument: 'KIND',
+    help: 'an option of this kind (1 to 255) is there',
     negatable: true,
     repeated: "Only one `--tcp-option' allowed",
     set: (value, [text = ''], negated) => {
@@ -66,6 +68,8 @@ const options: readonly OptionSpec<TcpValues>[] = [
   {
     name: 'tcp-flags',
     args: 2,
+    argument: 'MASK FLAGS',
+    help: 'of the flags in the mask exactly these are set: SYN ACK FIN RST URG PSH ALL NONE',
     negatable: true,
     group: 'flags',
     repeated: "Only one of `--syn' or `--tcp-flags'  allowed",
@@ -80,6 +84,7 @@ const options: readonly OptionSpec<TcpValues>[] = [
   {
     name: 'syn',
     args: 0,
+    help: 'short for --tcp-flags FIN,SYN,RST,ACK SYN',
     negatable: true,
     group: 'flags',
     repeated: "Only one of `--syn' or `--tcp-flags'  allowed",
@@ -156,5 +161,7 @@ export const tcp = defineMatch<TcpValues>({
     }
     return text;
   },
+  // Options that are cut short may drop a whole packet.
+  bounds: (value) => (value.option === null ? portBounds(value) : null),
   evaluator: (values, { signal }) => new TcpEvaluator(values, signal),
 });

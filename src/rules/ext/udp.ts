@@ -1,7 +1,7 @@
 import { Proto } from '../../wire/index.ts';
 import type { RuleContext } from '../context.ts';
 import { defineMatch, type MatchEvaluator } from '../extension.ts';
-import { listPorts, type PortValues, portOptions } from './ports.ts';
+import { listPorts, type PortValues, portBounds, portOptions } from './ports.ts';
 
 /** `-m udp`: ports. */
 
@@ -37,9 +37,10 @@ class UdpEvaluator implements MatchEvaluator {
 export const udp = defineMatch<PortValues>({
   name: 'udp',
   protocol: Proto.Udp,
-  options: portOptions<PortValues>('udp'),
+  options: portOptions<PortValues>({ proto: 'udp', resolves: true, printsAny: false }),
   initial: () => ({ source: null, destination: null }),
   list: ({ source, destination }, view) =>
     `udp${listPorts('spt', source, 'udp', view)}${listPorts('dpt', destination, 'udp', view)}`,
+  bounds: portBounds,
   evaluator: (values) => new UdpEvaluator(values),
 });

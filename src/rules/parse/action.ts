@@ -1,6 +1,7 @@
 import { RuleFault } from '../errors.ts';
+import { isTargetName } from '../registry.ts';
 import type { MainOption } from './main-options.ts';
-import { checkChainName, type RuleState } from './rule-state.ts';
+import { checkChainName, checkNewChainName, type RuleState } from './rule-state.ts';
 import { placed, type WordStream } from './word-stream.ts';
 import type { Word } from './words.ts';
 
@@ -16,20 +17,35 @@ export function readAction(
   word: Word,
   chain: Word | null,
 ): void {
-  if (state.command !== null) {
-    const message = `Cannot use -${option.short} with -${state.command.short}`;
-    throw new RuleFault('option-conflict', message);
+  const { command: before } = state;
+  if (before !== null) {
+    const pair = [before.key, option.key];
+    // Of two commands one must be -Z and the other a listing.
+    state.thenZero =
+      !state.thenZero &&
+      pair.includes('zero') &&
+      (pair.includes('list') || pair.includes('list-rules'));
+    if (!state.thenZero) {
+      const message = `Cannot use -${option.short} with -${before.short}`;
+      throw new RuleFault('option-conflict', message);
+    }
   }
-  state.command = option;
-  state.commandWord = word;
-  state.chain = chain;
-  try {
-    if (chain !== null) checkChainName(chain.text);
-  } catch (fault) {
-    throw placed(fault, chain ?? word);
-  }
+  if (before === null || before.key === 'zero') state.command = option;
+  state.commandWord ??= word;
+  state.chain = chain ?? state.chain;
+  if (option.key === 'new-chain') refuseTargetName(chain!);
   if (option.key === 'policy' || option.key === 'rename') readSecondName(state, words, option);
   else if (chain !== null && numbered.includes(option.key)) readNumber(state, words, option);
+}
+
+/** The name of a chain to be made, of which -N says at once what is wrong. */
+function refuseTargetName(chain: Word): void {
+  try {
+    checkChainName(chain.text);
+    checkNewChainName(chain.text, isTargetName);
+  } catch (fault) {
+    throw placed(fault, chain);
+  }
 }
 
 function readSecondName(state: RuleState, words: WordStream, option: MainOption): void {

@@ -2,15 +2,18 @@ import { INVALID_ARGUMENT, NO_SUCH_NAME, RuleFault } from '../errors.ts';
 import {
   Chain,
   type Counters,
+  hookNames,
   NO_COUNTERS,
   type Rule,
   type RuleSet,
   type Table,
 } from '../model.ts';
 import { ruleSpec } from '../print/spec.ts';
-import { isTargetName } from '../registry.ts';
 import type { Command } from './command.ts';
-import { checkNewChainName } from './rule-state.ts';
+import { MAX_CHAIN_BYTES } from './rule-state.ts';
+
+/** Names that are verdicts; '' is the empty target. */
+const standardTargets: readonly string[] = ['ACCEPT', 'DROP', 'QUEUE', 'RETURN', ''];
 
 /**
  * Carries out one command on the rule set, with the refusals of the kernel. Throws a RuleFault
@@ -20,7 +23,7 @@ export function applyCommand(ruleSet: RuleSet, command: Command): void {
   const table = ruleSet.ensureTable(command.family, command.table);
   switch (command.kind) {
     case 'append':
-      chainOf(table, command.chain).rules.push(...command.rules);
+      append(chainOf(table, command.chain), command);
       return;
     case 'insert':
       insert(chainOf(table, command.chain), command);
@@ -38,13 +41,13 @@ export function applyCommand(ruleSet: RuleSet, command: Command): void {
       newChain(table, command.chain);
       return;
     case 'delete-chain':
-      deleteChains(table, command.chain);
+      deleteChains(table, command);
       return;
     case 'rename':
       rename(table, command.chain, command.argument);
       return;
     case 'flush':
-      for (const chain of chosen(table, command.chain)) chain.rules = [];
+      for (const chain of chosen(table, command)) chain.rules = [];
       return;
     case 'zero':
       zero(table, command);
@@ -57,7 +60,7 @@ export function applyCommand(ruleSet: RuleSet, command: Command): void {
       return;
     case 'list':
     case 'list-rules':
-      chosen(table, command.chain);
+      chosen(table, command);
       return;
   }
 }
@@ -71,8 +74,21 @@ function chainOf(table: Table, name: string): Chain {
 }
 
 /** One chain, or all where none is named. */
-function chosen(table: Table, name: string): Chain[] {
-  return name === '' ? [...table.chains.values()] : [chainOf(table, name)];
+function chosen(table: Table, command: Command): Chain[] {
+  return command.isChainGiven ? [chainOf(table, command.chain)] : [...table.chains.values()];
+}
+
+function append(chain: Chain, command: Command): void {
+  refuseBuiltInJump(command.rules);
+  for (const rule of command.rules) chain.rules.push(rule);
+}
+
+/** The kernel library knows built-in chains as chains, and refuses to jump to them. */
+function refuseBuiltInJump(rules: readonly Rule[]): void {
+  const jump = rules[0]?.jump;
+  if (jump?.kind !== 'chain' || !(hookNames as readonly string[]).includes(jump.chain)) return;
+  const detail = 'a built-in chain cannot be jumped to';
+  throw new RuleFault('invalid-rule', INVALID_ARGUMENT, detail);
 }
 
 function insert(chain: Chain, command: Command): void {
@@ -80,20 +96,18 @@ function insert(chain: Chain, command: Command): void {
   if (index > chain.rules.length) {
     throw new RuleFault('bad-index', 'Index of insertion too big.');
   }
+  refuseBuiltInJump(command.rules);
   // Each rule of a comma list goes to the same place, so they come out in reverse.
   for (const rule of command.rules) chain.rules.splice(index, 0, rule);
 }
 
 function replace(chain: Chain, command: Command): void {
-  const [rule, second] = command.rules;
-  if (rule === undefined || second !== undefined) {
-    const words = 'Replacement rule does not specify a unique address';
-    throw new RuleFault('bad-value', words);
-  }
+  const [rule] = command.rules;
   if (command.number > chain.rules.length) {
     throw new RuleFault('bad-index', 'Index of replacement too big.');
   }
-  chain.rules[command.number - 1] = rule;
+  refuseBuiltInJump(command.rules);
+  chain.rules[command.number - 1] = rule!;
 }
 
 function remove(table: Table, command: Command): void {
@@ -114,28 +128,39 @@ function remove(table: Table, command: Command): void {
 
 /** The index of the first rule that says the same. */
 function findSame(chain: Chain | undefined, rule: Rule): number {
+  if (chain !== undefined) refuseBuiltInJump([rule]);
   const spec = ruleSpec(rule);
   const index = chain?.rules.findIndex((other) => ruleSpec(other) === spec) ?? -1;
   if (index < 0) {
     const words = 'Bad rule (does a matching rule exist in that chain?).';
-    throw new RuleFault('no-such-rule', words);
+    // As measured: where the rule jumps to a chain or an extension it has other words for it.
+    const isPlain = chain === undefined || /^(none|verdict)$/.test(rule.jump.kind);
+    throw new RuleFault('no-such-rule', isPlain ? words : NO_SUCH_NAME);
   }
   return index;
 }
 
 function newChain(table: Table, name: string): void {
-  checkNewChainName(name, isTargetName);
   if (table.chains.has(name)) throw new RuleFault('chain-exists', 'Chain already exists.');
   table.chains.set(name, new Chain(name, -1));
 }
 
 /** One chain, or all user chains, none of which may have a rule or be jumped to. */
-function deleteChains(table: Table, name: string): void {
-  const doomed =
-    name === ''
-      ? [...table.chains.values()].filter((chain) => chain.hook < 0)
-      : [chainOf(table, name)];
-  for (const chain of doomed) deleteChain(table, chain);
+function deleteChains(table: Table, command: Command): void {
+  const doomed = command.isChainGiven
+    ? [chainOf(table, command.chain)]
+    : table.sortedChains().filter((chain) => chain.hook < 0);
+  // All are tried; the mistake that is told is the last one, and nothing is changed then.
+  let refused: RuleFault | null = null;
+  for (const chain of doomed) {
+    try {
+      deleteChain(table, chain);
+    } catch (fault) {
+      if (!(fault instanceof RuleFault)) throw fault;
+      refused = fault;
+    }
+  }
+  if (refused !== null) throw refused;
 }
 
 function deleteChain(table: Table, chain: Chain): void {
@@ -153,14 +178,20 @@ function deleteChain(table: Table, chain: Chain): void {
   table.chains.delete(chain.name);
 }
 
+/** The checks, in this order, are those of the kernel library: a name of an extension will do. */
 function rename(table: Table, from: string, to: string): void {
+  if (table.chains.has(to) || standardTargets.includes(to)) {
+    throw new RuleFault('chain-exists', 'File exists.');
+  }
   const chain = chainOf(table, from);
-  checkNewChainName(to, isTargetName);
   if (chain.hook >= 0) {
     const detail = 'a built-in chain cannot be renamed';
     throw new RuleFault('unknown-chain', NO_SUCH_NAME, detail);
   }
-  if (table.chains.has(to)) throw new RuleFault('chain-exists', 'File exists.');
+  if (Buffer.byteLength(to) > MAX_CHAIN_BYTES) {
+    const detail = `a chain name has at most ${MAX_CHAIN_BYTES} bytes`;
+    throw new RuleFault('bad-chain', INVALID_ARGUMENT, detail);
+  }
   const renamed = new Chain(to, -1);
   renamed.rules = chain.rules.map((rule) => ({ ...rule, chain: to }));
   table.chains.delete(from);
@@ -175,7 +206,7 @@ function rename(table: Table, from: string, to: string): void {
 }
 
 function zero(table: Table, command: Command): void {
-  for (const chain of chosen(table, command.chain)) {
+  for (const chain of chosen(table, command)) {
     if (command.number > chain.rules.length) {
       throw new RuleFault('bad-index', 'Index of counter too big.');
     }
@@ -186,7 +217,7 @@ function zero(table: Table, command: Command): void {
   }
 }
 
-/** Sets the policy of a built-in chain; null counters leave the present ones. */
+/** Sets the policy of a built-in chain, and its counters. */
 export function setPolicy(
   table: Table,
   name: string,
@@ -204,7 +235,8 @@ export function setPolicy(
     throw new RuleFault('bad-policy', words, 'a policy is ACCEPT or DROP');
   }
   chain.policy = policy;
-  if (counters !== null) chain.policyCounters = counters;
+  // Without counters they begin again at zero, as with iptables -P.
+  chain.policyCounters = counters ?? NO_COUNTERS;
   chain.policyFile = place.file;
   chain.policyLine = place.line;
 }

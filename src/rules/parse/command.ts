@@ -24,6 +24,7 @@ export interface Command {
   readonly table: TableCode;
   /** '' where a command of all chains names none. */
   readonly chain: string;
+  readonly isChainGiven: boolean;
   /** The word that named the chain, for messages. */
   readonly chainWord: Word;
   /** Rule number from 1, or 0 where none was given. */
@@ -33,4 +34,11 @@ export interface Command {
   readonly counters: Counters | null;
   /** The rules described; more than one where address lists were given. */
   readonly rules: readonly Rule[];
+  /** How often -v was given. */
+  readonly verbosity: number;
+  readonly numeric: boolean;
+  readonly exact: boolean;
+  readonly lineNumbers: boolean;
+  /** -Z beside -L or -S: shown first, then set to zero. */
+  readonly thenZero: boolean;
 }

@@ -1,9 +1,8 @@
 import { parseAddressList } from '../address.ts';
-import { INVALID_ARGUMENT, RuleFault } from '../errors.ts';
-import type { ParseScope } from '../extension.ts';
+import { RuleFault } from '../errors.ts';
+import type { MatchInstance, ParseScope, TargetInstance } from '../extension.ts';
 import {
   type AddressMatch,
-  hookNames,
   type Jump,
   type Rule,
   type TableCode,
@@ -12,7 +11,8 @@ import {
 } from '../model.ts';
 import type { Command, CommandKind } from './command.ts';
 import type { LineScope } from './rule-line.ts';
-import type { RuleState } from './rule-state.ts';
+import { checkChainName, type RuleState } from './rule-state.ts';
+import { placed } from './word-stream.ts';
 import type { Word } from './words.ts';
 
 /** Turns what was read of a line into a command, with the checks iptables makes at its end. */
@@ -21,38 +21,96 @@ const NAT_DROP =
   'The "nat" table is not intended for filtering, the use of DROP is therefore inhibited.';
 
 const ruleCommands: readonly string[] = ['append', 'check', 'delete', 'insert', 'replace'];
+/** Commands that give counters to what they make. */
+const counting: readonly string[] = ['append', 'insert', 'policy', 'replace'];
+/** XT_TABLE_MAXNAMELEN with its closing NUL. */
+const MAX_TABLE_BYTES = 31;
 
 export function finishCommand(state: RuleState, scope: LineScope, parse: ParseScope): Command {
+  refuseNatDrop(state, scope);
+  // The order of these checks is that of iptables: it decides which of two mistakes is named.
+  const matches = state.matches.map((draft) => draft.finish(parse));
+  const target = state.target?.finish(parse) ?? null;
   const { command, commandWord } = state;
   if (command === null || commandWord === null) {
     throw new RuleFault('bad-command', 'no command specified');
   }
   const kind = command.key as CommandKind;
-  const table = scope.fixedTable ?? namedTable(state.table);
   const describesRule = ruleCommands.includes(kind) && !(kind === 'delete' && state.number > 0);
-  refuseIllegalOptions(state, kind, describesRule);
-  if (kind === 'policy' && table === TableId.Nat && state.argument === 'DROP') {
-    throw new RuleFault('nat-drop', NAT_DROP);
+  const ends = describesRule ? readEnds(state, scope) : null;
+  if (kind === 'replace' && (ends?.sources.length !== 1 || ends.destinations.length !== 1)) {
+    const words = 'Replacement rule does not specify a unique address';
+    throw new RuleFault('bad-value', words);
   }
+  if (state.hasWaitInterval && !state.waits) {
+    throw new RuleFault('option-conflict', '--wait-interval only makes sense with --wait');
+  }
+  refuseIllegalOptions(state, kind, describesRule);
+  if (state.chain !== null) checkChain(state.chain);
+  const table = scope.fixedTable ?? namedTable(state.table, scope);
   return {
     kind,
     file: scope.file,
     family: scope.family,
     table,
     chain: state.chain?.text ?? '',
+    isChainGiven: state.chain !== null,
     chainWord: state.chain ?? commandWord,
     number: state.number,
     argument: state.argument,
     counters: state.counters,
-    rules: describesRule ? buildRules(state, scope, parse, table) : [],
+    rules: ends === null ? [] : buildRules(state, scope, table, ends, matches, target),
+    verbosity: state.verbosity,
+    numeric: state.has('numeric'),
+    exact: state.has('exact'),
+    lineNumbers: state.has('line-numbers'),
+    thenZero: state.thenZero,
   };
 }
 
-function namedTable(word: Word | null): TableCode {
+/** -j DROP and -P … DROP in the nat table, whatever the command. */
+function refuseNatDrop(state: RuleState, scope: LineScope): void {
+  const isNat =
+    scope.fixedTable === null ? state.table?.text === 'nat' : scope.fixedTable === TableId.Nat;
+  const isPolicy = state.command?.key === 'policy' && state.argument === 'DROP';
+  if (!isNat || !(isPolicy || state.jump?.text === 'DROP')) return;
+  throw placed(new RuleFault('nat-drop', NAT_DROP), isPolicy ? undefined : state.jump!);
+}
+
+function checkChain(chain: Word): void {
+  try {
+    checkChainName(chain.text);
+  } catch (fault) {
+    throw placed(fault, chain);
+  }
+}
+
+interface Ends {
+  readonly sources: readonly (AddressMatch | null)[];
+  readonly destinations: readonly (AddressMatch | null)[];
+}
+
+function readEnds(state: RuleState, scope: LineScope): Ends {
+  const sources = addresses(state.source, scope);
+  const destinations = addresses(state.destination, scope);
+  const negated = state.source?.negated === true || state.destination?.negated === true;
+  if (negated && sources.length * destinations.length > 1) {
+    const words = '! not allowed with multiple source or destination IP addresses';
+    throw new RuleFault('bad-value', words);
+  }
+  return { sources, destinations };
+}
+
+function namedTable(word: Word | null, scope: LineScope): TableCode {
   if (word === null) return TableId.Filter;
   const code = tableCode(word.text);
   if (code === null) {
-    const words = `can't initialize iptables table \`${word.text}': Table does not exist (do you need to insmod?)`;
+    const isLong = Buffer.byteLength(word.text) > MAX_TABLE_BYTES;
+    const why = isLong
+      ? 'Module is wrong version'
+      : 'Table does not exist (do you need to insmod?)';
+    const program = scope.family === 6 ? 'ip6tables' : 'iptables';
+    const words = `can't initialize ${program} table \`${word.text}': ${why}`;
     throw new RuleFault('unknown-table', words, '', { line: word.line, column: word.column });
   }
   return code;
@@ -61,8 +119,8 @@ function namedTable(word: Word | null): TableCode {
 /** A rule's description goes with the commands that have a rule, -n -x --line-numbers with -L. */
 function refuseIllegalOptions(state: RuleState, kind: CommandKind, describesRule: boolean): void {
   for (const { option, word } of state.givenOptions) {
-    if (option.role === 'list' ? kind === 'list' : describesRule) continue;
-    if (option.key === 'counters' && kind === 'policy') continue;
+    const fits = option.key === 'counters' ? counting.includes(kind) : describesRule;
+    if (option.role === 'list' ? kind === 'list' : fits) continue;
     const position = { line: word.line, column: word.column };
     const words = `Illegal option \`-${option.short}' with this command`;
     throw new RuleFault('option-conflict', words, '', position);
@@ -72,13 +130,14 @@ function refuseIllegalOptions(state: RuleState, kind: CommandKind, describesRule
 function buildRules(
   state: RuleState,
   scope: LineScope,
-  parse: ParseScope,
   table: TableCode,
+  ends: Ends,
+  matches: readonly MatchInstance[],
+  target: TargetInstance | null,
 ): Rule[] {
-  const matches = state.matches.map((draft) => draft.finish(parse));
   const chain = state.chain!;
   refuseInterfaces(state, chain.text);
-  const jump = buildJump(state, scope, parse, table);
+  const jump = buildJump(state, scope, table, target);
   const shared = {
     family: scope.family,
     table,
@@ -95,9 +154,8 @@ function buildRules(
     jump,
     counters: state.initialCounters,
   };
-  const destinations = addresses(state.destination, scope);
-  return addresses(state.source, scope).flatMap((source) =>
-    destinations.map((destination) => ({ ...shared, source, destination })),
+  return ends.sources.flatMap((source) =>
+    ends.destinations.map((destination) => ({ ...shared, source, destination })),
   );
 }
 
@@ -108,7 +166,7 @@ function addresses(
   if (given === null) return [null];
   const { word, negated } = given;
   try {
-    return parseAddressList(word.text, negated, scope.family);
+    return parseAddressList(word.text, negated, scope.family, scope.resolveHost ?? null);
   } catch (fault) {
     if (fault instanceof RuleFault) fault.position = { line: word.line, column: word.column };
     throw fault;
@@ -133,29 +191,23 @@ export function unknownTarget(name: string): RuleFault {
   return new RuleFault('unknown-target', words, detail);
 }
 
-function buildJump(state: RuleState, scope: LineScope, parse: ParseScope, table: TableCode): Jump {
+function buildJump(
+  state: RuleState,
+  scope: LineScope,
+  table: TableCode,
+  target: TargetInstance | null,
+): Jump {
   const word = state.jump;
   if (word === null) return { kind: 'none' };
   const name = word.text;
-  const placed = (fault: RuleFault): RuleFault => {
-    fault.position = { line: word.line, column: word.column };
-    return fault;
-  };
   const isChain = scope.hasChain(table, name);
-  if (isChain && (hookNames as readonly string[]).includes(name)) {
-    const detail = 'a built-in chain cannot be jumped to';
-    throw placed(new RuleFault('invalid-rule', INVALID_ARGUMENT, detail));
-  }
   if (isChain) return { kind: 'chain', chain: name, goto: state.isGoto };
   if (state.isGoto) {
-    throw placed(new RuleFault('unknown-target', `goto '${name}' is not a chain`));
+    throw placed(new RuleFault('unknown-target', `goto '${name}' is not a chain`), word);
   }
-  if (name === 'DROP' && table === TableId.Nat) throw placed(new RuleFault('nat-drop', NAT_DROP));
   if (name === 'ACCEPT' || name === 'DROP' || name === 'RETURN') {
     return { kind: 'verdict', verdict: name };
   }
-  if (state.target === null) {
-    throw placed(unknownTarget(name));
-  }
-  return { kind: 'target', target: state.target.finish(parse) };
+  if (target === null) throw placed(unknownTarget(name), word);
+  return { kind: 'target', target };
 }

@@ -1,15 +1,17 @@
+import type { HostResolver } from '../address.ts';
 import { RuleFault } from '../errors.ts';
 import type { ParseScope } from '../extension.ts';
 import type { Family, TableCode } from '../model.ts';
 import { type BoundOption, resolveLong } from '../options.ts';
-import { parseProtocol } from '../protocols.ts';
-import { findMatch, findProtocolMatch, findTarget, isForeignTarget } from '../registry.ts';
+import { findProtocolMatch, isForeignTarget } from '../registry.ts';
 import type { ServiceTable } from '../services.ts';
+import type { SetRegistry } from '../sets/definition.ts';
 import { readAction } from './action.ts';
 import type { Command } from './command.ts';
 import { finishCommand, unknownTarget } from './finish.ts';
 import { type MainOption, mainOptions, shortOption } from './main-options.ts';
-import { parseInterface, RuleState, refuseSecond } from './rule-state.ts';
+import { applyMainOption } from './main-values.ts';
+import { RuleState } from './rule-state.ts';
 import { placed, restOfWord, WordStream } from './word-stream.ts';
 import type { Word } from './words.ts';
 
@@ -17,11 +19,18 @@ import type { Word } from './words.ts';
 export interface LineScope {
   readonly family: Family;
   readonly services: ServiceTable;
+  readonly sets: SetRegistry;
   /** The table of the `*table` block, or null in scripts, where -t names it. */
   readonly fixedTable: TableCode | null;
   readonly file: string;
   readonly sourceLine: string;
+  /** True for a command typed at a prompt, which may also ask for help or the version. */
+  readonly isTyped?: boolean;
   hasChain(table: TableCode, name: string): boolean;
+  /** Looks host names up; names are errors where it is not given. */
+  readonly resolveHost?: HostResolver | null;
+  /** Takes warnings about how the line is written. */
+  warn?(message: string, at: Word): void;
 }
 
 type Found =
@@ -35,6 +44,15 @@ type Found =
 export function readRuleLine(words: readonly Word[], scope: LineScope): Command {
   return new LineReader(words, scope).read();
 }
+
+/** Options of iptables itself that may be negated. */
+const negatableMain: readonly string[] = [
+  'source',
+  'destination',
+  'protocol',
+  'in-interface',
+  'out-interface',
+];
 
 class LineReader {
   private readonly words: WordStream;
@@ -74,6 +92,7 @@ class LineReader {
     return {
       family: this.scope.family,
       services: this.scope.services,
+      sets: this.scope.sets,
       protocol: protocol?.number ?? 0,
       protocolNegated: protocol?.negated ?? false,
     };
@@ -88,6 +107,7 @@ class LineReader {
       return;
     }
     if (text === '--') {
+      if (this.words.next() === undefined) return;
       throw new RuleFault('bad-argument', 'unknown arguments found on commandline');
     }
     if (text.startsWith('--')) this.readLong(word);
@@ -102,6 +122,18 @@ class LineReader {
     return negated;
   }
 
+  /** `-s ! 10.0.0.1`, the form of iptables before 1.4.3, which later ones refuse. */
+  private takeOldBang(option: string): void {
+    // What is typed is answered as the iptables of today answers it.
+    const bang = this.scope.isTyped ? null : this.words.bang();
+    if (bang === null) return;
+    if (this.negated) throw new RuleFault('bad-argument', 'multiple consecutive ! not allowed');
+    this.negated = true;
+    this.bang = bang;
+    const words = `\`${option} ! …' is the old form; iptables of today wants \`! ${option} …'`;
+    this.scope.warn?.(words, bang);
+  }
+
   private readLong(word: Word): void {
     const equals = word.text.indexOf('=');
     const name = word.text.slice(2, equals < 0 ? undefined : equals);
@@ -109,14 +141,15 @@ class LineReader {
     const found = this.resolve(name) ?? (this.loadProtocolMatch() ? this.resolve(name) : null);
     if (found === null) {
       this.refuseForeignTarget();
-      throw new RuleFault('unknown-option', `unknown option "--${name}"`);
+      throw new RuleFault('unknown-option', `unknown option "${word.text}"`);
     }
-    if ('main' in found) {
-      if (attached !== null && found.main.args === 0) throw unexpectedArgument(name);
-      this.apply(found.main, word, attached);
-    } else {
-      this.applyBound(found.bound, name, attached);
+    const option = 'main' in found ? found.main : found.bound;
+    if (attached !== null && option.args === 0) {
+      const words = `unknown option "${word.text}"`;
+      throw new RuleFault('unknown-option', words, `--${name} takes no argument`);
     }
+    if ('main' in found) this.apply(found.main, word, attached);
+    else this.applyBound(found.bound, name, attached);
   }
 
   private resolve(name: string): Found | null {
@@ -165,7 +198,7 @@ class LineReader {
   }
 
   private applyBound(bound: BoundOption, name: string, attached: Word | null): void {
-    if (bound.args === 0 && attached !== null) throw unexpectedArgument(name);
+    if (attached === null && bound.args > 0 && bound.negatable) this.takeOldBang(`--${name}`);
     const first = bound.args === 0 ? null : this.words.required(`--${name}`, attached);
     const args = first === null ? [] : [first.text];
     if (bound.args === 2) {
@@ -186,7 +219,6 @@ class LineReader {
   private apply(option: MainOption, word: Word, attached: Word | null): void {
     const { state } = this;
     const shown = word.text.startsWith('--') ? word.text : `-${option.short}`;
-    if (option.role === 'rule' || option.role === 'list') state.givenOptions.push({ option, word });
     if (option.role === 'command') {
       if (this.takeBang()) throw new RuleFault('bad-argument', "unexpected '!' flag");
       const takesChain = option.args === 1;
@@ -196,104 +228,15 @@ class LineReader {
       readAction(state, this.words, option, word, chain);
       return;
     }
-    if (option.args === 'rest') {
-      if (attached === null) this.words.optional();
-      this.takeBang();
-      return;
-    }
-    const argument = option.args === 1 ? this.words.required(shown, attached) : null;
+    let argument: Word | null = null;
+    if (attached === null && negatableMain.includes(option.key)) this.takeOldBang(shown);
+    if (option.args === 1) argument = this.words.required(shown, attached);
+    else if (option.args === 'rest') argument = attached ?? this.words.optional();
+    const given = { option, word, argument, negated: this.takeBang() };
     try {
-      this.applyOption(option, word, argument);
+      applyMainOption(given, state, this.words, this.scope);
     } catch (fault) {
       throw placed(fault, argument ?? word);
     }
   }
-
-  private applyOption(option: MainOption, word: Word, argument: Word | null): void {
-    const { state, scope } = this;
-    const negated = this.takeBang();
-    const text = argument?.text ?? '';
-    switch (option.key) {
-      case 'source':
-      case 'destination':
-        refuseSecond(state[option.key], option);
-        state[option.key] = { word: argument!, negated };
-        return;
-      case 'protocol':
-        refuseSecond(state.protocol, option);
-        state.protocol = { number: parseProtocol(text), negated };
-        if (state.protocol.number === 0 && negated) {
-          throw new RuleFault('bad-value', 'rule would never match protocol');
-        }
-        return;
-      case 'in-interface':
-        refuseSecond(state.inInterface, option);
-        [state.inInterface, state.inWord] = [parseInterface(text, negated), word];
-        return;
-      case 'out-interface':
-        refuseSecond(state.outInterface, option);
-        [state.outInterface, state.outWord] = [parseInterface(text, negated), word];
-        return;
-      case 'fragments':
-        refuseSecond(state.fragment, option);
-        if (scope.family === 6) {
-          const words = "`-f' is not supported in IPv6, use -m frag instead";
-          throw new RuleFault('unknown-option', words);
-        }
-        state.fragment = negated ? 'none' : 'only';
-        return;
-      case 'match':
-        if (negated) throw new RuleFault('bad-argument', 'unexpected ! flag before --match');
-        this.addMatch(text);
-        return;
-      default:
-        if (negated) throw new RuleFault('bad-argument', `cannot have ! before -${option.short}`);
-        this.applyPlain(option, text, argument);
-    }
-  }
-
-  private applyPlain(option: MainOption, text: string, argument: Word | null): void {
-    const { state, scope } = this;
-    if (option.key === 'jump' || option.key === 'goto') {
-      refuseSecond(state.jump, option);
-      if (text === '') throw new RuleFault('bad-value', 'Invalid target name (too short)');
-      [state.jump, state.isGoto] = [argument, option.key === 'goto'];
-      if (option.key === 'jump') state.target = findTarget(text, scope.family)?.start() ?? null;
-    } else if (option.key === 'counters') {
-      this.readCounters(text);
-    } else if (option.key === 'table') {
-      if (scope.fixedTable !== null) {
-        const words = 'The -t option cannot be used in iptables-restore.';
-        throw new RuleFault('bad-argument', words);
-      }
-      state.table = argument;
-    }
-  }
-
-  private readCounters(packets: string): void {
-    const bytes = this.words.optional();
-    if (bytes === null) {
-      throw new RuleFault('missing-argument', '-c requires packet and byte counter');
-    }
-    const number = (text: string, what: string) => {
-      if (/^\d{1,15}$/.test(text)) return Number(text);
-      throw new RuleFault('bad-value', `-c ${what} counter not numeric`);
-    };
-    const counters = { packets: number(packets, 'packet'), bytes: number(bytes.text, 'byte') };
-    this.state.counters = counters;
-  }
-
-  private addMatch(name: string): void {
-    const match = findMatch(name, this.scope.family);
-    if (match === null) {
-      const detail = 'Pinhole has no match of this name';
-      const words = `Couldn't load match \`${name}':No such file or directory`;
-      throw new RuleFault('unknown-match', words, detail);
-    }
-    this.state.matches.push(match.start());
-  }
-}
-
-function unexpectedArgument(name: string): RuleFault {
-  return new RuleFault('unknown-option', `unknown option "--${name}"`, 'it takes no argument');
 }

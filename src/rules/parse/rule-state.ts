@@ -1,7 +1,7 @@
 import { RuleFault } from '../errors.ts';
 import type { Draft, MatchInstance, TargetInstance } from '../extension.ts';
 import { type Counters, type InterfaceMatch, NO_COUNTERS, type ProtocolMatch } from '../model.ts';
-import type { MainOption } from './main-options.ts';
+import type { MainKey, MainOption } from './main-options.ts';
 import type { Word } from './words.ts';
 
 /** What has been read of one line so far. */
@@ -11,6 +11,8 @@ export class RuleState {
   chain: Word | null = null;
   number = 0;
   argument = '';
+  /** -Z beside -L or -S. */
+  thenZero = false;
   table: Word | null = null;
   source: { word: Word; negated: boolean } | null = null;
   destination: { word: Word; negated: boolean } | null = null;
@@ -23,6 +25,10 @@ export class RuleState {
   jump: Word | null = null;
   isGoto = false;
   counters: Counters | null = null;
+  /** How often -v was given. */
+  verbosity = 0;
+  waits = false;
+  hasWaitInterval = false;
   readonly matches: Draft<MatchInstance>[] = [];
   target: Draft<TargetInstance> | null = null;
   /** Whether the match of -p has been loaded by itself. */
@@ -32,6 +38,10 @@ export class RuleState {
 
   get initialCounters(): Counters {
     return this.counters ?? NO_COUNTERS;
+  }
+
+  has(key: MainKey): boolean {
+    return this.givenOptions.some(({ option }) => option.key === key);
   }
 }
 
@@ -49,10 +59,6 @@ export function parseInterface(text: string, negated: boolean): InterfaceMatch {
   if (Buffer.byteLength(text) > MAX_INTERFACE_BYTES) {
     const words = `interface name \`${text}' must be shorter than IFNAMSIZ (${MAX_INTERFACE_BYTES})`;
     throw new RuleFault('bad-value', words);
-  }
-  if (/[\s/]/.test(text)) {
-    const detail = 'no interface of Linux can have this name';
-    throw new RuleFault('bad-value', `weird character in interface \`${text}'`, detail);
   }
   const wildcard = text.endsWith('+');
   return { name: wildcard ? text.slice(0, -1) : text, wildcard, negated };

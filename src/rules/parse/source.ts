@@ -1,6 +1,22 @@
-import { type Position, RuleError, type RuleFault, type RuleWarning } from '../errors.ts';
+import type { HostResolver } from '../address.ts';
+import {
+  type Position,
+  RuleError,
+  type RuleFault,
+  type RuleWarning,
+  type WarningCode,
+} from '../errors.ts';
 import type { Family, RuleSet } from '../model.ts';
 import type { ServiceTable } from '../services.ts';
+
+export interface SourceOptions {
+  readonly family: Family;
+  readonly services: ServiceTable;
+  readonly ruleSet: RuleSet;
+  readonly keepCounters: boolean;
+  readonly keepRules?: boolean;
+  readonly resolveHost?: HostResolver | null;
+}
 
 /** One file that is being read: its lines, and where its errors and warnings go. */
 export class Source {
@@ -13,27 +29,29 @@ export class Source {
   readonly ruleSet: RuleSet;
   /** Whether `[packets:bytes]` are taken over (iptables-restore -c). */
   readonly keepCounters: boolean;
+  /** Whether tables keep what they have (iptables-restore -n). */
+  readonly keepRules: boolean;
+  readonly resolveHost: HostResolver | null;
   readonly errors: RuleError[] = [];
   readonly warnings: RuleWarning[] = [];
 
+  /** `changes` are what differs from `options`, which may be another source. */
   constructor(
     file: string,
     text: string,
-    options: {
-      readonly family: Family;
-      readonly services: ServiceTable;
-      readonly ruleSet: RuleSet;
-      readonly keepCounters: boolean;
-    },
+    options: SourceOptions,
+    changes: Partial<SourceOptions> = {},
   ) {
     this.file = file;
     this.lines = text.split('\n');
     this.endsWithNewline = text === '' || this.lines.at(-1) === '';
     if (this.endsWithNewline) this.lines = this.lines.slice(0, -1);
-    this.family = options.family;
+    this.family = changes.family ?? options.family;
     this.services = options.services;
     this.ruleSet = options.ruleSet;
-    this.keepCounters = options.keepCounters;
+    this.keepCounters = changes.keepCounters ?? options.keepCounters;
+    this.keepRules = changes.keepRules ?? options.keepRules ?? false;
+    this.resolveHost = options.resolveHost ?? null;
   }
 
   lineText(line: number): string {
@@ -45,9 +63,10 @@ export class Source {
     this.errors.push(new RuleError(fault, this.file, position, this.lineText(position.line)));
   }
 
-  warn(message: string, position: Position): void {
+  warn(message: string, position: Position, code: WarningCode = 'note', help = ''): void {
+    const { file } = this;
     const { line, column } = position;
     const sourceLine = this.lineText(line);
-    this.warnings.push({ file: this.file, line, column, sourceLine, message });
+    this.warnings.push({ file, line, column, sourceLine, message, code, help, rule: null });
   }
 }

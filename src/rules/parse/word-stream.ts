@@ -25,6 +25,14 @@ export class WordStream {
     return next;
   }
 
+  /** Takes a `!` that stands before an argument, as old versions of iptables wrote negation. */
+  bang(): Word | null {
+    const next = this.words[this.at];
+    if (next?.text !== '!' || this.words[this.at + 1] === undefined) return null;
+    this.at++;
+    return next;
+  }
+
   /** The next word where it can be an argument: neither an option nor `!`. */
   optional(): Word | null {
     const next = this.words[this.at];

@@ -7,10 +7,15 @@ export interface Word {
   readonly column: number;
 }
 
+/** iptables-restore: room for one word with its closing NUL, and for the words of a line. */
+const MAX_WORD_CHARS = 1023;
+const MAX_WORDS = 251;
+
 /**
  * Splits a rule line of a save file as iptables-restore does: blanks separate; a double quote opens
  * a quoted part in which `\` takes the next character as it is, and its end ends the word; single
- * quotes mean nothing. `from` is the index to begin at.
+ * quotes mean nothing. A quote that is not closed takes the end of the line along. `from` is the
+ * index to begin at.
  */
 export function splitSaveLine(text: string, line: number, from = 0): Word[] {
   const words: Word[] = [];
@@ -37,10 +42,16 @@ export function splitSaveLine(text: string, line: number, from = 0): Word[] {
       current += char;
     }
   }
-  if (quoted) {
-    const position = { line, column: start + 1 };
-    throw new RuleFault('bad-quoting', 'A quotation mark is not closed on this line', '', position);
-  }
+  if (quoted) current += '\n';
   if (start >= 0) words.push({ text: current, line, column: start + 1 });
+  refuseTooMuch(words);
   return words;
+}
+
+function refuseTooMuch(words: readonly Word[]): void {
+  const long = words.find(({ text }) => text.length > MAX_WORD_CHARS);
+  if (long !== undefined) throw new RuleFault('bad-argument', 'Parameter too long!', '', long);
+  const surplus = words[MAX_WORDS];
+  if (surplus === undefined) return;
+  throw new RuleFault('bad-argument', 'Parser cannot handle more arguments', '', surplus);
 }

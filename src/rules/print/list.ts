@@ -1,4 +1,5 @@
 import { listAddressMatch } from '../address.ts';
+import { unenforcedParts } from '../check.ts';
 import type { CompiledRules } from '../compile.ts';
 import type { ListView } from '../extension.ts';
 import type { Chain, Family, InterfaceMatch, Rule, Table, TableName } from '../model.ts';
@@ -24,6 +25,9 @@ export interface ListOptions {
   readonly lineNumbers?: boolean;
   readonly services?: ServiceTable;
 }
+
+/** Behind rules of which something is not carried out; iptables has no such mark. */
+const NOT_ENFORCED = ' [not enforced]';
 
 /** null where there is no such chain. */
 export function printList(compiled: CompiledRules, options: ListOptions): string | null {
@@ -107,6 +111,7 @@ function ruleRow(
   const words = rule.matches.map((match) => match.listText(view));
   if (jump.kind === 'target') words.push(jump.target.listText(view));
   for (const word of words) if (word !== '') text += ` ${word}`;
+  if (unenforcedParts(rule).length > 0) text += NOT_ENFORCED;
   return `${text}\n`;
 }
 

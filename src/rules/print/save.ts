@@ -28,7 +28,7 @@ function ctime(date: Date): string {
 /** The whole text of iptables-save; '' where the set has no table of the family. */
 export function printSave(compiled: CompiledRules, options: SaveOptions): string {
   return compiled.ruleSet
-    .familyTables(options.family)
+    .familyTablesNewestFirst(options.family)
     .filter((table) => options.table === undefined || table.name === options.table)
     .map((table) => saveTable(compiled, table, options))
     .join('');

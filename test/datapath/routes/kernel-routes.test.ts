@@ -4,6 +4,7 @@ import { InterfaceTable } from '../../../src/base/index.ts';
 import { type IpRunner, KernelRoutes } from '../../../src/datapath/routes/index.ts';
 import { changeOf, downLinkOf, neighbourOf } from '../../../src/datapath/routes/monitor.ts';
 import { RouteKind } from '../../../src/engine/index.ts';
+import { AddressKind } from '../../../src/rules/index.ts';
 import { formatIpv4, formatIpv6, parseIpv4, parseIpv6 } from '../../../src/wire/index.ts';
 
 // As iproute2 6.1 prints it, shortened to the members that are read.
@@ -110,6 +111,25 @@ describe('KernelRoutes', () => {
     ask(routes, '10.8.1.1');
     assert.equal(interfaces.name(routes.outIf), 'wan0');
     assert.equal(formatIpv4(routes.hop0), '10.8.1.1');
+  });
+
+  test('rules are told what kind of address it is, and on which interface', async () => {
+    const { routes, interfaces } = await open();
+    const kind = (text: string, on = -1) => {
+      const four = parseIpv4(text);
+      const [w0 = 0, w1 = 0, w2 = 0, w3 = 0] = four === null ? parseIpv6(text)! : [four];
+      return routes.queries.addressKind(four === null ? 6 : 4, w0, w1, w2, w3, on);
+    };
+    assert.equal(kind('10.1.0.255'), AddressKind.Broadcast);
+    assert.equal(kind('10.1.0.255', interfaces.id('lan0')), AddressKind.Broadcast);
+    assert.equal(kind('10.1.0.255', interfaces.id('wan0')), AddressKind.Unicast);
+    assert.equal(kind('10.1.0.1'), AddressKind.Local);
+    assert.equal(kind('192.0.2.9'), AddressKind.Unreachable);
+    assert.equal(kind('198.18.0.9'), AddressKind.Prohibit);
+    assert.equal(kind('198.51.100.9'), AddressKind.Blackhole);
+    assert.equal(kind('2001:db8::'), AddressKind.Anycast);
+    assert.equal(kind('2001:db8::1'), AddressKind.Local);
+    assert.equal(routes.queries.pathMtu(4, parseIpv4('8.8.8.8')!, 0, 0, 0), 1400);
   });
 
   test('addressOf prefers primary addresses, and knows no link-local or deprecated ones', async () => {

@@ -1,0 +1,93 @@
+import { RuleFault } from '../errors.ts';
+import { defineMatch } from '../extension.ts';
+import { shown } from '../options.ts';
+import { refuseTogether } from './combination.ts';
+import { FixedAnswer } from './fixed-answer.ts';
+import { hexDigits, MAX_UINT32, readNumber } from './option-values.ts';
+
+/** `-m cluster`: which node of a cluster of gateways a connection falls to. */
+
+interface ClusterValues {
+  total: number;
+  nodeMask: number;
+  negated: boolean;
+  seed: number;
+  readonly used: string[];
+}
+
+const MAX_NODES = 32;
+
+const fault = (words: string) => new RuleFault('bad-value', `cluster match: ${words}`);
+
+export const cluster = defineMatch<ClusterValues>({
+  name: 'cluster',
+  options: [
+    {
+      name: 'cluster-local-node',
+      args: 1,
+      argument: 'NUMBER',
+      help: 'number of this node, from 1',
+      negatable: true,
+      set: (value, [text = ''], negated) => {
+        const node = readNumber('cluster', 'cluster-local-node', text, MAX_NODES, 1);
+        Object.assign(value, { nodeMask: (1 << (node - 1)) >>> 0, negated });
+        value.used.push('cluster-local-node');
+      },
+    },
+    {
+      name: 'cluster-local-nodemask',
+      args: 1,
+      argument: 'MASK',
+      help: 'the nodes whose part this one takes, a bit for each',
+      negatable: true,
+      set: (value, [text = ''], negated) => {
+        const nodeMask = readNumber('cluster', 'cluster-local-nodemask', text, MAX_NODES, 1);
+        Object.assign(value, { nodeMask, negated });
+        value.used.push('cluster-local-nodemask');
+      },
+      save: ({ nodeMask, negated }) => shown(hexDigits(nodeMask, 8), negated),
+    },
+    {
+      name: 'cluster-total-nodes',
+      args: 1,
+      argument: 'NUMBER',
+      help: 'how many nodes there are, 1 to 32',
+      set: (value, [text = '']) => {
+        value.total = readNumber('cluster', 'cluster-total-nodes', text, MAX_NODES, 1);
+        value.used.push('cluster-total-nodes');
+      },
+      save: ({ total }) => shown(String(total)),
+    },
+    {
+      name: 'cluster-hash-seed',
+      args: 1,
+      argument: 'NUMBER',
+      help: 'the seed that all nodes share',
+      set: (value, [text = '']) => {
+        value.seed = readNumber('cluster', 'cluster-hash-seed', text, MAX_UINT32);
+        value.used.push('cluster-hash-seed');
+      },
+      save: ({ seed }) => shown(hexDigits(seed, 8)),
+    },
+  ],
+  initial: () => ({ total: 0, nodeMask: 0, negated: false, seed: 0, used: [] }),
+  finish: ({ total, nodeMask, used }) => {
+    refuseTogether('cluster', used, [['cluster-local-node', 'cluster-local-nodemask']]);
+    const isMissing = (name: string) => !used.includes(name);
+    if (isMissing('cluster-local-node') && isMissing('cluster-local-nodemask')) {
+      throw fault("`--cluster-local-node' or`--cluster-local-nodemask' is missing");
+    }
+    for (const name of ['cluster-total-nodes', 'cluster-hash-seed'].filter(isMissing)) {
+      throw new RuleFault('missing-option', `cluster: option "--${name}" must be specified`);
+    }
+    if (nodeMask < 2 ** total) return;
+    throw isMissing('cluster-local-node')
+      ? fault("`--cluster-local-nodemask' too big for `--cluster-total-nodes'")
+      : fault("`--cluster-local-node' must be <= `--cluster-total-nodes'");
+  },
+  list: ({ total, nodeMask, negated, seed }) =>
+    `cluster ${negated ? '!' : ''}node_mask=${hexDigits(nodeMask, 8)} total_nodes=${total} hash_seed=${hexDigits(seed, 8)}`,
+  unenforced: () =>
+    'this gateway shares its connections with no other node: every packet is its own',
+  evaluator: ({ negated }) => new FixedAnswer(!negated),
+});

@@ -1,0 +1,124 @@
+import { testForms, testRefusals } from './match-text.ts';
+
+/** Text forms and refusals of icmp, conntrack and state, as iptables-legacy 1.8.9 gave them. */
+
+testForms(String.raw`
+@4 filter INPUT
+-p icmp -m icmp --icmp-type any ;; = ;; icmp any ;; icmptype 255
+-p icmp -m icmp ! --icmp-type any ;; = ;; icmp !any ;; icmp !type 255
+-p icmp -m icmp --icmp-type echo-request ;; -p icmp -m icmp --icmp-type 8 ;; icmp echo-request ;; icmptype 8
+-p icmp -m icmp --icmp-type destination-unreachable ;; -p icmp -m icmp --icmp-type 3 ;; icmp destination-unreachable ;; icmptype 3
+-p icmp -m icmp ! --icmp-type destination-unreachable ;; -p icmp -m icmp ! --icmp-type 3 ;; icmp !destination-unreachable ;; icmp !type 3
+-p icmp -m icmp --icmp-type 255/0:255 ;; -p icmp -m icmp --icmp-type any ;; icmp any ;; icmptype 255
+-p icmp -m icmp --icmp-type 255 ;; -p icmp -m icmp --icmp-type any ;; icmp any ;; icmptype 255
+-p icmp -m icmp --icmp-type 3/255 ;; = ;; icmptype 3 code 255
+-p icmp -m icmp --icmp-type 3/4 ;; = ;; icmp fragmentation-needed ;; icmptype 3 code 4
+-p icmp -m icmp --icmp-type 3/4:6 ;; -p icmp -m icmp --icmp-type 3/4 ;; icmptype 3 codes 4-6
+-p icmp -m icmp --icmp-type ping ;; -p icmp -m icmp --icmp-type 8 ;; icmp echo-request ;; icmptype 8
+-p icmp -m icmp --icmp-type 8/0 ;; = ;; icmptype 8 code 0
+-p icmp -m icmp --icmp-type 0x8 ;; -p icmp -m icmp --icmp-type 8 ;; icmp echo-request ;; icmptype 8
+-p icmp ;; = ;;
+-p icmp -m icmp --icmp-type TOS-network-redirect ;; -p icmp -m icmp --icmp-type 5/2 ;; icmp TOS-network-redirect ;; icmptype 5 code 2
+-p icmp -m icmp --icmp-type tos-network-redirect ;; -p icmp -m icmp --icmp-type 5/2 ;; icmp TOS-network-redirect ;; icmptype 5 code 2
+-p icmp -m icmp --icmp-type ttl-exceeded ;; -p icmp -m icmp --icmp-type 11 ;; icmp time-exceeded ;; icmptype 11
+-p icmp -m icmp --icmp-type 3/0 ;; = ;; icmp network-unreachable ;; icmptype 3 code 0
+-p icmp -m icmp ! --icmp-type 3/0 ;; = ;; icmp !network-unreachable ;; icmp !type 3 code 0
+-p icmp -m icmp --icmp-type 17 ;; = ;; icmp address-mask-request ;; icmptype 17
+-p icmp -m icmp --icmp-type 15 ;; = ;; icmptype 15
+-m conntrack --ctstate NEW ;; = ;; ctstate NEW
+-m conntrack ! --ctstate NEW,RELATED ;; = ;; ! ctstate NEW,RELATED
+-m conntrack --ctstate NEW,RELATED,ESTABLISHED,INVALID,UNTRACKED,SNAT,DNAT ;; -m conntrack --ctstate INVALID,NEW,RELATED,ESTABLISHED,UNTRACKED,SNAT,DNAT ;; ctstate INVALID,NEW,RELATED,ESTABLISHED,UNTRACKED,SNAT,DNAT
+-m conntrack --ctstate new ;; -m conntrack --ctstate NEW ;; ctstate NEW
+-m conntrack --ctstate N ;; -m conntrack --ctstate NEW ;; ctstate NEW
+-m conntrack --ctproto tcp ;; -m conntrack --ctproto 6 ;; ctproto 6
+-m conntrack ! --ctproto 17 ;; = ;; ! ctproto 17
+-m conntrack --ctproto 255 ;; = ;; ctproto 255
+-m conntrack --ctproto 132 ;; = ;; ctproto 132
+-m conntrack --ctorigsrc 10.0.0.1 ;; = ;; ctorigsrc 10.0.0.1
+-m conntrack --ctorigsrc 10.0.0.1/24 ;; = ;; ctorigsrc 10.0.0.1/24
+-m conntrack --ctorigsrc 0/0 ;; -m conntrack --ctorigsrc 0.0.0.0/0 ;; ctorigsrc anywhere ;; ctorigsrc 0.0.0.0/0
+-m conntrack --ctorigdst 10.0.0.1 --ctreplsrc 10.0.0.1 --ctrepldst 10.0.0.1 ;; = ;; ctorigdst 10.0.0.1 ctreplsrc 10.0.0.1 ctrepldst 10.0.0.1
+-m conntrack ! --ctorigdst 10.0.0.1 ! --ctreplsrc 10.0.0.1 ! --ctrepldst 10.0.0.1 ;; = ;; ! ctorigdst 10.0.0.1 ! ctreplsrc 10.0.0.1 ! ctrepldst 10.0.0.1
+-m conntrack --ctorigsrc localhost ;; -m conntrack --ctorigsrc 127.0.0.1 ;; ctorigsrc localhost ;; ctorigsrc 127.0.0.1
+-m conntrack --ctorigsrcport 80 ;; = ;; ctorigsrcport 80
+-m conntrack --ctorigsrcport 0 ;; = ;; ctorigsrcport 0
+-m conntrack --ctorigsrcport 80:90 ;; = ;; ctorigsrcport 80:90
+-m conntrack --ctorigsrcport : ;; -m conntrack --ctorigsrcport 0:65535 ;; ctorigsrcport 0:65535
+-m conntrack ! --ctorigsrcport : ;; -m conntrack ! --ctorigsrcport 0:65535 ;; ! ctorigsrcport 0:65535
+-m conntrack ! --ctorigsrcport 80:90 ;; = ;; ! ctorigsrcport 80:90
+-m conntrack --ctorigsrcport http ;; -m conntrack --ctorigsrcport 80 ;; ctorigsrcport 80
+-m conntrack --ctorigsrcport http:https ;; -m conntrack --ctorigsrcport 80:443 ;; ctorigsrcport 80:443
+-m conntrack --ctorigsrcport "" ;; -m conntrack --ctorigsrcport 0 ;; ctorigsrcport 0
+-m conntrack --ctorigdstport 80: --ctreplsrcport :80 --ctrepldstport 6 ;; -m conntrack --ctorigdstport 80:65535 --ctreplsrcport 0:80 --ctrepldstport 6 ;; ctorigdstport 80:65535 ctreplsrcport 0:80 ctrepldstport 6
+-m conntrack --ctstatus NONE ;; = ;; ctstatus NONE
+-m conntrack --ctstatus EXPECTED,SEEN_REPLY,ASSURED,CONFIRMED ;; = ;; ctstatus EXPECTED,SEEN_REPLY,ASSURED,CONFIRMED
+-m conntrack ! --ctstatus CONFIRMED ;; = ;; ! ctstatus CONFIRMED
+-m conntrack --ctstatus confirmed ;; -m conntrack --ctstatus CONFIRMED ;; ctstatus CONFIRMED
+-m conntrack --ctstatus NONE,CONFIRMED ;; -m conntrack --ctstatus CONFIRMED ;; ctstatus CONFIRMED
+-m conntrack --ctstatus EXP ;; -m conntrack --ctstatus EXPECTED ;; ctstatus EXPECTED
+-m conntrack --ctexpire 0 ;; = ;; ctexpire 0
+-m conntrack --ctexpire 4294967295 ;; = ;; ctexpire 4294967295
+-m conntrack --ctexpire 0:4294967295 ;; = ;; ctexpire 0:4294967295
+-m conntrack --ctexpire 3:3 ;; -m conntrack --ctexpire 3 ;; ctexpire 3
+-m conntrack --ctexpire : ;; -m conntrack --ctexpire 0:4294967295 ;; ctexpire 0:4294967295
+-m conntrack ! --ctexpire : ;; -m conntrack ! --ctexpire 0:4294967295 ;; ! ctexpire 0:4294967295
+-m conntrack --ctexpire 1: ;; -m conntrack --ctexpire 1:4294967295 ;; ctexpire 1:4294967295
+-m conntrack --ctexpire :5 ;; -m conntrack --ctexpire 0:5 ;; ctexpire 0:5
+-m conntrack ! --ctexpire 1:2 ;; = ;; ! ctexpire 1:2
+-m conntrack --ctdir ORIGINAL ;; = ;; ctdir ORIGINAL
+-m conntrack --ctdir REPLY ;; = ;; ctdir REPLY
+-m conntrack --ctdir reply ;; -m conntrack --ctdir REPLY ;; ctdir REPLY
+-m state --state NEW ;; = ;; state NEW
+-m state --state new,established ;; -m state --state NEW,ESTABLISHED ;; state NEW,ESTABLISHED
+-m state ! --state NEW ;; = ;; ! state NEW
+-m state --state UNTRACKED,INVALID ;; -m state --state INVALID,UNTRACKED ;; state INVALID,UNTRACKED
+`);
+
+testRefusals(String.raw`
+@4 filter INPUT
+-p icmp -m icmp --icmp-type 256 ;; 2 ;; Unknown ICMP type ^256'
+-p icmp -m icmp --icmp-type 3/256 ;; 2 ;; Unknown ICMP code ^3/256'
+-p icmp -m icmp --icmp-type x ;; 2 ;; Unknown ICMP type ^x'
+-p icmp -m icmp --icmp-type "" ;; 2 ;; Ambiguous ICMP type ^': ^any' or ^echo-reply'?
+-p icmp -m icmp --icmp-type echo ;; 2 ;; Ambiguous ICMP type ^echo': ^echo-reply' or ^echo-request'?
+-p icmp -m icmp --icmp-type host-un ;; 2 ;; Ambiguous ICMP type ^host-un': ^host-unreachable' or ^host-unknown'?
+-p icmp -m icmp --icmp-type 3/x ;; 2 ;; Unknown ICMP code ^3/x'
+-p icmp -m icmp --icmp-type 3/ ;; 2 ;; Unknown ICMP code ^3/'
+-p icmp -m icmp --icmp-type 8x ;; 2 ;; unknown character x
+-p icmp -m icmp --icmp-type 8 --icmp-type 8 ;; 2 ;; icmp: option "--icmp-type" can only be used once.
+-p icmp -m icmp ;; 2 ;; icmp: option "--icmp-type" must be specified
+-m icmp --icmp-type 8 ;; 1 ;; EINVAL
+! -p icmp -m icmp --icmp-type 8 ;; 1 ;; EINVAL
+-p icmp -m icmp --icmp-type -1 ;; 2 ;; Unknown ICMP type ^-1'
+-m conntrack ;; 2 ;; conntrack: At least one option is required
+-m conntrack --ctstate "" ;; 2 ;; Bad ctstate ""
+-m conntrack --ctstate NEW, ;; 2 ;; Bad ctstate ""
+-m conntrack --ctstate BOGUS ;; 2 ;; Bad ctstate "BOGUS"
+-m conntrack --ctstate NEW,BOGUS ;; 2 ;; Bad ctstate "BOGUS"
+-m conntrack --ctstate NONE ;; 2 ;; Bad ctstate "NONE"
+-m conntrack --ctproto bogus ;; 2 ;; unknown protocol "bogus" specified
+-m conntrack --ctproto 256 ;; 2 ;; unknown protocol "256" specified
+-m conntrack --ctorigsrcport bogus ;; 2 ;; Port "bogus" does not resolve to anything.
+-m conntrack --ctorigsrcport 1:2:3 ;; 2 ;; conntrack: Too many components for option "--ctorigsrcport" (max: 2)
+-m conntrack --ctorigsrcport -1 ;; 2 ;; Port "-1" does not resolve to anything.
+-m conntrack --ctstatus BOGUS ;; 2 ;; Bad ctstatus "BOGUS"
+-m conntrack --ctstatus "" ;; 2 ;; Bad ctstatus ""
+-m conntrack --ctexpire 42949672956 ;; 2 ;; conntrack: bad value for option "--ctexpire" near "42949672956", or out of range (0-4294967295).
+-m conntrack --ctexpire -1 ;; 2 ;; conntrack: bad value for option "--ctexpire" near "-1", or out of range (0-4294967295).
+-m conntrack --ctexpire x ;; 2 ;; conntrack: bad value for option "--ctexpire" near "x", or out of range (0-4294967295).
+-m conntrack --ctexpire 1:2:3 ;; 2 ;; conntrack: Too many components for option "--ctexpire" (max: 2)
+-m conntrack --ctdir BOGUS ;; 2 ;; conntrack: Bad value for "--ctdir" option: "BOGUS"
+-m conntrack --ctdir "" ;; 2 ;; conntrack: Bad value for "--ctdir" option: ""
+-m conntrack ! --ctdir REPLY ;; 2 ;; conntrack: option "--ctdir" cannot be inverted.
+-m conntrack --ctdir REP ;; 2 ;; conntrack: Bad value for "--ctdir" option: "REP"
+-m conntrack --ctdir REPLY --ctdir REPLY ;; 2 ;; conntrack: option "--ctdir" can only be used once.
+-m conntrack --ctstate NEW --ctstate NEW ;; 2 ;; conntrack: option "--ctstate" can only be used once.
+-m conntrack ! --ctdir REPLY --ctstate NEW ;; 2 ;; conntrack: option "--ctdir" cannot be inverted.
+-m state --state BOGUS ;; 2 ;; Bad state "BOGUS"
+-m state --state "" ;; 2 ;; "--state" requires a list of states with no spaces, e.g. ESTABLISHED,RELATED
+-m state --state NEW, ;; 2 ;; "--state" requires a list of states with no spaces, e.g. ESTABLISHED,RELATED
+-m state ;; 2 ;; state: option "--state" must be specified
+-m state --state SNAT ;; 2 ;; Bad state "SNAT"
+-m state --state NEW --state NEW ;; 2 ;; state: option "--state" can only be used once.
+-m state --state NEW,BOGUS,X ;; 2 ;; Bad state "BOGUS,X"
+`);

@@ -1,0 +1,151 @@
+import { testForms, testRefusals } from './match-text.ts';
+
+/** Text forms and refusals of matches of header fields, as iptables-legacy 1.8.9 gave them. */
+
+testForms(String.raw`
+@4 filter INPUT
+-m policy --dir in --pol none ;; = ;; policy match dir in pol none
+-m policy --dir in --pol ipsec ;; = ;; policy match dir in pol ipsec
+-m policy --dir in ;; -m policy --dir in --pol ipsec ;; policy match dir in pol ipsec
+-m policy --dir in --pol ipsec --strict --reqid 1 ;; = ;; policy match dir in pol ipsec strict reqid 1
+-m policy --dir in --pol ipsec --strict --reqid 1 --spi 0x1 --proto ipcomp ;; = ;; policy match dir in pol ipsec strict reqid 1 spi 0x1 proto ipcomp ;; policy match dir in pol ipsec strict reqid 1 spi 0x1 proto 108
+-m policy --dir in --pol ipsec --proto esp ;; = ;; policy match dir in pol ipsec proto esp ;; policy match dir in pol ipsec proto 50
+-m policy --dir in --pol ipsec --mode transport ;; = ;; policy match dir in pol ipsec mode transport
+-m policy --dir in --pol ipsec --mode tunnel --tunnel-src 1.2.3.4 ;; = ;; policy match dir in pol ipsec mode tunnel tunnel-src 1.2.3.4
+-m policy --dir in --pol ipsec ! --reqid 5 ! --spi 7 ! --proto ah ! --mode tunnel ;; -m policy --dir in --pol ipsec ! --reqid 5 ! --spi 0x7 ! --proto ah ! --mode tunnel ;; policy match dir in pol ipsec ! reqid 5 ! spi 0x7 ! proto ah ! mode tunnel ;; policy match dir in pol ipsec ! reqid 5 ! spi 0x7 ! proto 51 ! mode tunnel
+-m policy --dir in --pol ipsec --strict ! --mode tunnel ;; = ;; policy match dir in pol ipsec strict ! mode tunnel
+-m policy --dir in --pol none --reqid 1 ;; -m policy --dir in --pol none ;; policy match dir in pol none
+-m policy --dir in --pol ipsec --mode tunnel ! --tunnel-src 1.2.3.0/24 --strict ;; -m policy --dir in --pol ipsec --strict --mode tunnel ! --tunnel-src 1.2.3.0/24 ;; policy match dir in pol ipsec strict mode tunnel ! tunnel-src 1.2.3.0/24
+-m policy --dir in --pol ipsec --proto 50 ;; -m policy --dir in --pol ipsec --proto esp ;; policy match dir in pol ipsec proto esp ;; policy match dir in pol ipsec proto 50
+-p tcp -m tcpmss --mss 42 ;; = ;; tcpmss match 42
+-p tcp -m tcpmss --mss 42:1412 ;; = ;; tcpmss match 42:1412
+-p tcp -m tcpmss ! --mss 42 ;; = ;; tcpmss match !42
+-p tcp -m tcpmss --mss 12: ;; -p tcp -m tcpmss --mss 12:65535 ;; tcpmss match 12:65535
+-p tcp -m tcpmss --mss :42 ;; -p tcp -m tcpmss --mss 0:42 ;; tcpmss match 0:42
+-p tcp -m tcpmss --mss 65535: ;; -p tcp -m tcpmss --mss 65535 ;; tcpmss match 65535
+-p tcp -m tcpmss --mss : ;; -p tcp -m tcpmss --mss 0:65535 ;; tcpmss match 0:65535
+-p tcp -m tcpmss --mss "" ;; -p tcp -m tcpmss --mss 0 ;; tcpmss match 0
+-m dscp --dscp 0 ;; -m dscp --dscp 0x00 ;; DSCP match 0x00
+-m dscp --dscp 0x3f ;; = ;; DSCP match 0x3f
+-m dscp --dscp 63 ;; -m dscp --dscp 0x3f ;; DSCP match 0x3f
+-m dscp ! --dscp 4 ;; -m dscp ! --dscp 0x04 ;; DSCP match !0x04
+-m dscp --dscp-class BE ;; -m dscp --dscp 0x00 ;; DSCP match 0x00
+-m dscp --dscp-class ef ;; -m dscp --dscp 0x2e ;; DSCP match 0x2e
+-m dscp --dscp-class AF11 ;; -m dscp --dscp 0x0a ;; DSCP match 0x0a
+-m dscp --dscp-class af43 ;; -m dscp --dscp 0x26 ;; DSCP match 0x26
+-m dscp --dscp-class CS0 ;; -m dscp --dscp 0x00 ;; DSCP match 0x00
+-m dscp --dscp-class CS7 ;; -m dscp --dscp 0x38 ;; DSCP match 0x38
+-m dscp ! --dscp-class CS1 ;; -m dscp ! --dscp 0x08 ;; DSCP match !0x08
+-m tos --tos Minimize-Delay ;; -m tos --tos 0x10/0x3f ;; tos match Minimize-Delay ;; tos match0x10/0x3f
+-m tos --tos minimize-delay ;; -m tos --tos 0x10/0x3f ;; tos match Minimize-Delay ;; tos match0x10/0x3f
+-m tos --tos Normal-Service ;; -m tos --tos 0x00/0x3f ;; tos match Normal-Service ;; tos match0x00/0x3f
+-m tos --tos 0xff ;; -m tos --tos 0xff/0xff ;; tos match0xff/0xff
+-m tos --tos 0x10/0x3f ;; = ;; tos match Minimize-Delay ;; tos match0x10/0x3f
+-m tos ! --tos 0 ;; -m tos ! --tos 0x00/0xff ;; tos match!0x00/0xff
+-m tos --tos 16 ;; -m tos --tos 0x10/0xff ;; tos match0x10/0xff
+-m tos --tos 0x10/0x1e ;; = ;; tos match0x10/0x1e
+-m tos --tos Minimize-Cost ;; -m tos --tos 0x02/0x3f ;; tos match Minimize-Cost ;; tos match0x02/0x3f
+-m tos ! --tos Maximize-Throughput ;; -m tos ! --tos 0x08/0x3f ;; tos match! Maximize-Throughput ;; tos match!0x08/0x3f
+-m tos --tos 3/1 ;; -m tos --tos 0x03/0x01 ;; tos match0x03/0x01
+-m tos --tos 0x02/0x3f ;; = ;; tos match Minimize-Cost ;; tos match0x02/0x3f
+-p tcp -m ecn --ecn-tcp-cwr ;; = ;; ECN match CWR
+-p tcp -m ecn --ecn-tcp-ece --ecn-tcp-cwr ;; = ;; ECN match ECE CWR
+-p tcp -m ecn ! --ecn-tcp-ece ;; = ;; ECN match !ECE
+-p tcp -m ecn ! --ecn-tcp-ece ! --ecn-tcp-cwr ! --ecn-ip-ect 2 ;; = ;; ECN match !ECE !CWR !ECT=2
+-m ecn --ecn-ip-ect 0 ;; = ;; ECN match ECT=0
+-m ecn ! --ecn-ip-ect 1 ;; = ;; ECN match !ECT=1
+-p tcp -m ecn --ecn-ip-ect 3 --ecn-tcp-cwr ;; -p tcp -m ecn --ecn-tcp-cwr --ecn-ip-ect 3 ;; ECN match CWR ECT=3
+-p esp -m esp --espspi 0 ;; = ;; esp spi:0
+-p esp -m esp --espspi :32 ;; -p esp -m esp --espspi 0:32 ;; esp spis:0:32
+-p esp -m esp --espspi 0: ;; -p esp -m esp ;; esp
+-p esp -m esp --espspi : ;; -p esp -m esp ;; esp
+-p esp -m esp --espspi 0:4294967295 ;; -p esp -m esp ;; esp
+-p esp -m esp ! --espspi 1:10 ;; = ;; esp spis:!1:10
+-p esp -m esp ;; = ;; esp
+-p esp --espspi 5 ;; -p esp -m esp --espspi 5 ;; esp spi:5
+-p esp -m esp --espspi 0x10:0x20 ;; -p esp -m esp --espspi 16:32 ;; esp spis:16:32
+-p ah -m ah --ahspi 0 ;; = ;; ah spi:0
+-p ah -m ah --ahspi :32 ;; -p ah -m ah --ahspi 0:32 ;; ah spis:0:32
+-p ah -m ah --ahspi 0: ;; -p ah -m ah ;; ah
+-p ah -m ah --ahspi : ;; -p ah -m ah ;; ah
+-p ah -m ah ! --ahspi 5:6 ;; = ;; ah spis:!5:6
+-p ah -m ah ;; = ;; ah
+-p ah --ahspi 5 ;; -p ah -m ah --ahspi 5 ;; ah spi:5
+-m realm --realm 1 ;; -m realm --realm 0x1 ;; realm 0x1
+`);
+
+testRefusals(String.raw`
+@4 filter INPUT
+-m policy ;; 2 ;; policy match: neither --dir in nor --dir out specified
+-m policy --dir out --pol none ;; 1 ;; EINVAL
+-m policy --dir foo --pol none ;; 2 ;; policy_match: invalid dir "foo"
+-m policy --pol ipsec ;; 2 ;; policy match: neither --dir in nor --dir out specified
+-m policy --dir in --pol foo ;; 2 ;; policy match: invalid policy "foo"
+-m policy --dir in --pol ipsec --strict ;; 2 ;; policy match: empty policy element 0. --strict is in effect, but at least one of reqid, spi, tunnel-src, tunnel-dst, proto or mode is required.
+-m policy --dir in --pol ipsec --proto tcp ;; 2 ;; policy match: protocol must be ah/esp/ipcomp
+-m policy --dir in --pol ipsec --mode foo ;; 2 ;; policy match: invalid mode "foo"
+-m policy --dir in --pol ipsec --tunnel-src 1.2.3.4 ;; 2 ;; policy match: --tunnel-src/--tunnel-dst is only valid in tunnel mode
+-m policy --dir in --pol none --strict ;; 2 ;; policy match: policy none but --strict given
+-m policy --dir in --pol ipsec --next ;; 2 ;; policy: option "--next" also requires "--strict".
+-m policy --dir in --pol ipsec --reqid 1 --next --reqid 2 ;; 2 ;; policy: option "--next" also requires "--strict".
+-m policy --dir in --pol ipsec --strict --next --next ;; 2 ;; policy match: empty policy element 0. --strict is in effect, but at least one of reqid, spi, tunnel-src, tunnel-dst, proto or mode is required.
+-m policy --dir in --pol ipsec --strict --reqid 1 --next ;; 2 ;; policy match: empty policy element 1. --strict is in effect, but at least one of reqid, spi, tunnel-src, tunnel-dst, proto or mode is required.
+-m policy --dir in --pol ipsec --reqid x ;; 2 ;; policy: bad value for option "--reqid", or out of range (0-4294967295).
+-m policy --dir in --pol ipsec --spi 0xfffffffff ;; 2 ;; policy: bad value for option "--spi", or out of range (0-4294967295).
+-m policy --dir in --pol ipsec --reqid 1 --reqid 2 ;; 2 ;; policy match: double --reqid option
+-m policy --dir in --dir in --pol ipsec ;; 2 ;; policy: option "--dir" can only be used once.
+-m policy --dir in --pol ipsec --strict --reqid 1 --next --reqid 2 --next --reqid 3 --next --reqid 4 --next --reqid 5 ;; 2 ;; policy match: maximum policy depth reached
+-m policy --dir in --pol ipsec --strict --mode transport --tunnel-src 1.2.3.4 ;; 2 ;; policy match: --tunnel-src/--tunnel-dst is only valid in tunnel mode
+-m policy ! --dir in --pol ipsec ;; 2 ;; policy: option "--dir" cannot be inverted.
+-m policy --dir in ! --pol ipsec ;; 2 ;; policy: option "--pol" cannot be inverted.
+-m policy --dir in --pol ipsec ! --strict --reqid 1 ;; 2 ;; policy: option "--strict" cannot be inverted.
+-p tcp -m tcpmss --mss 65535:1000 ;; 2 ;; tcpmss: invalid range given
+-p tcp -m tcpmss --mss 65536 ;; 2 ;; tcpmss: bad value for option "--mss" near "65536", or out of range (0-65535).
+-p tcp -m tcpmss --mss 1:2:3 ;; 2 ;; tcpmss: Too many components for option "--mss" (max: 2)
+-p tcp -m tcpmss --mss x ;; 2 ;; tcpmss: bad value for option "--mss" near "x", or out of range (0-65535).
+-p tcp -m tcpmss --mss 1x ;; 2 ;; tcpmss: Argument to "--mss" has unexpected characters near "x".
+-p tcp -m tcpmss --mss -1 ;; 2 ;; tcpmss: bad value for option "--mss" near "-1", or out of range (0-65535).
+-p tcp -m tcpmss --mss 42-43 ;; 2 ;; tcpmss: Argument to "--mss" has unexpected characters near "-43".
+-p tcp -m tcpmss ;; 2 ;; tcpmss: option "--mss" must be specified
+-p udp -m tcpmss --mss 42 ;; 1 ;; EINVAL
+-m tcpmss --mss 42 ;; 1 ;; EINVAL
+! -p tcp -m tcpmss --mss 42 ;; 1 ;; EINVAL
+-m dscp --dscp 64 ;; 2 ;; dscp: bad value for option "--dscp", or out of range (0-63).
+-m dscp --dscp -1 ;; 2 ;; dscp: bad value for option "--dscp", or out of range (0-63).
+-m dscp --dscp x ;; 2 ;; dscp: bad value for option "--dscp", or out of range (0-63).
+-m dscp --dscp-class CS8 ;; 2 ;; Invalid DSCP value ^CS8'
+-m dscp --dscp-class VA ;; 2 ;; Invalid DSCP value ^VA'
+-m dscp --dscp-class "" ;; 2 ;; Invalid DSCP value ^'
+-m dscp --dscp-class CS1 --dscp 1 ;; 2 ;; dscp: option "--dscp" cannot be used together with "--dscp-class".
+-m dscp --dscp 1 --dscp-class CS1 ;; 2 ;; dscp: option "--dscp" cannot be used together with "--dscp-class".
+-m dscp --dscp 1 --dscp 1 ;; 2 ;; dscp: option "--dscp" can only be used once.
+-m dscp ;; 2 ;; DSCP match: Parameter --dscp is required
+-m dscp --dscp-class LE ;; 2 ;; Invalid DSCP value ^LE'
+-m tos --tos min ;; 2 ;; Symbolic name "min" is unknown
+-m tos --tos 256 ;; 2 ;; Symbolic name "256" is unknown
+-m tos --tos 0/256 ;; 2 ;; Illegal value: "0/256"
+-m tos --tos Bogus ;; 2 ;; Symbolic name "Bogus" is unknown
+-m tos --tos 4/ ;; 2 ;; Illegal value: "4/"
+-m tos --tos Minimize-Delay/0x3f ;; 2 ;; Symbolic name "Minimize-Delay/0x3f" is unknown
+-m tos --tos maximize-re ;; 2 ;; Symbolic name "maximize-re" is unknown
+-m tos --tos "" ;; 2 ;; Symbolic name "" is unknown
+-m tos --tos 1x ;; 2 ;; Illegal value: "1x"
+-m tos ;; 2 ;; tos: option "--tos" must be specified
+-m ecn --ecn-tcp-cwr ;; 1 ;; EINVAL
+-p udp -m ecn --ecn-tcp-cwr ;; 1 ;; EINVAL
+! -p tcp -m ecn --ecn-tcp-cwr ;; 1 ;; EINVAL
+-m ecn --ecn-ip-ect 4 ;; 2 ;; ecn: bad value for option "--ecn-ip-ect", or out of range (0-3).
+-m ecn --ecn-ip-ect x ;; 2 ;; ecn: bad value for option "--ecn-ip-ect", or out of range (0-3).
+-m ecn ;; 2 ;; ECN match: some option required
+-p tcp -m ecn --ecn-tcp-cwr --ecn-tcp-cwr ;; 2 ;; ecn: option "--ecn-tcp-cwr" can only be used once.
+-p esp -m esp --espspi 4294967296 ;; 2 ;; esp: bad value for option "--espspi" near "4294967296", or out of range (0-4294967295).
+-p esp -m esp --espspi x ;; 2 ;; esp: bad value for option "--espspi" near "x", or out of range (0-4294967295).
+-p esp -m esp --espspi 1:2:3 ;; 2 ;; esp: Too many components for option "--espspi" (max: 2)
+-p tcp -m esp --espspi 0 ;; 1 ;; EINVAL
+-m esp --espspi 0 ;; 1 ;; EINVAL
+-p esp -m esp --espspi -1 ;; 2 ;; esp: bad value for option "--espspi" near "-1", or out of range (0-4294967295).
+-p esp -m esp --espspi 1 --espspi 2 ;; 2 ;; esp: option "--espspi" can only be used once.
+-m ah --ahspi 0 ;; 1 ;; EINVAL
+-p ah -m ah --ahspi x ;; 2 ;; ah: bad value for option "--ahspi" near "x", or out of range (0-4294967295).
+-p ah -m ah --ahlen 1 ;; 2 ;; unknown option "--ahlen"
+`);

@@ -1,0 +1,229 @@
+import { testForms, testRefusals } from './match-text.ts';
+
+/** Text forms and refusals of matches of IPv6, as iptables-legacy 1.8.9 gave them. */
+
+testForms(String.raw`
+@6 filter INPUT
+-m hl --hl-eq 42 ;; = ;; HL match HL == 42
+-m hl ! --hl-eq 42 ;; = ;; HL match HL != 42
+-m hl --hl-lt 1 ;; = ;; HL match HL < 1
+-m hl --hl-gt 255 ;; = ;; HL match HL > 255
+-m hl --hl 5 ;; -m hl --hl-eq 5 ;; HL match HL == 5
+-m ah --ahspi 0 ;; = ;; ah spi:0
+-m ah --ahspi 0 ! --ahlen 32 ;; = ;; ah spi:0length:!32
+-m ah --ahspi 1:2 --ahlen 4 --ahres ;; = ;; ah spis:1:2length:4 reserved
+-m ah --ahres ;; = ;; ah  reserved
+-m ah --ahlen 4294967295 ;; = ;; ah length:4294967295
+-m ah ! --ahspi 1 ;; = ;; ah spi:!1
+-m ah --ahspi : ;; -m ah ;; ah
+-m ah ;; = ;; ah
+-m ah --ahlen 0 ;; -m ah ;; ah
+-m ah ! --ahlen 0 ;; = ;; ah length:!0
+-p ah -m ah --ahspi 1 ;; = ;; ah spi:1
+-p esp -m esp --espspi 1 ;; = ;; esp spi:1
+-m frag --fragid 1 ;; = ;; frag id:1
+-m frag --fragid 1:42 ;; = ;; frag ids:1:42
+-m frag ! --fragid 1:42 ;; = ;; frag ids:!1:42
+-m frag --fragid : ;; -m frag ;; frag
+-m frag --fraglen 42 ;; = ;; frag  length:42
+-m frag ! --fraglen 42 ;; = ;; frag  length:!42
+-m frag --fragres ;; = ;; frag  reserved
+-m frag --fragfirst ;; = ;; frag  first
+-m frag --fragmore ;; = ;; frag  more
+-m frag --fraglast ;; = ;; frag  last
+-m frag ! --fragid 1 ! --fraglen 42 --fragres --fragfirst --fraglast ;; = ;; frag id:!1 length:!42 reserved first last
+-m frag ;; = ;; frag
+-m frag --fraglen 0 ;; = ;; frag  length:0
+-m rt --rt-type 0 ;; = ;; rt type:0
+-m rt ! --rt-type 1 ;; = ;; rt type:!1
+-m rt --rt-type 256 ;; = ;; rt type:256
+-m rt --rt-segsleft 1 ;; = ;; rt segsleft:1
+-m rt --rt-segsleft 1:32 ;; = ;; rt segslefts:1:32
+-m rt ! --rt-segsleft 1:32 ;; = ;; rt segslefts:!1:32
+-m rt --rt-segsleft : ;; -m rt ;; rt
+-m rt --rt-len 1 ;; = ;; rt length:1
+-m rt ! --rt-len 1 ;; = ;; rt length:!1
+-m rt --rt-type 0 --rt-0-res ;; = ;; rt type:0 reserved
+-m rt --rt-type 0 ! --rt-segsleft 1:23 ! --rt-len 42 --rt-0-res --rt-0-addrs ::1,::2 ;; = ;; rt type:0 segslefts:!1:23 length:!42 reserved 0-addrs ::1,::2
+-m rt --rt-type 0 --rt-0-addrs ::1,::2 --rt-0-not-strict ;; = ;; rt type:0 0-addrs ::1,::2 0-not-strict
+-m rt --rt-type 0 --rt-0-addrs ::1 --rt-0-not-strict --rt-len 1 ;; -m rt --rt-type 0 --rt-len 1 --rt-0-addrs ::1 --rt-0-not-strict ;; rt type:0 length:1 0-addrs ::1 0-not-strict
+-m rt ;; = ;; rt
+-m rt --rt-type 0 --rt-len 0 ;; = ;; rt type:0 length:0
+-m hbh ;; = ;; hbh
+-m hbh --hbh-len 5 ;; = ;; hbh length:5
+-m hbh ! --hbh-len 5 ;; = ;; hbh length:!5
+-m hbh --hbh-opts 1:2 ;; = ;; hbh opts 1:2
+-m hbh --hbh-opts 1:2,23:42,4:6,8:10,42,23,4:5 ;; = ;; hbh opts 1:2,23:42,4:6,8:10,42,23,4:5
+-m hbh --hbh-opts 1 ;; = ;; hbh opts 1
+-m hbh --hbh-opts 256 ;; -m hbh --hbh-opts 0 ;; hbh opts 0
+-m hbh --hbh-opts 1:256 ;; -m hbh --hbh-opts 1:0 ;; hbh opts 1:0
+-m hbh --hbh-len 1 --hbh-opts 5 ;; = ;; hbh length:1 opts 5
+-m hbh --hbh-opts 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16 ;; = ;; hbh opts 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16
+-m hbh --hbh-len 0 ;; = ;; hbh length:0
+-m dst ;; = ;; dst
+-m dst --dst-len 0 ;; = ;; dst length:0
+-m dst --dst-opts 149:92,12:12,123:12 ;; = ;; dst opts 149:92,12:12,123:12
+-m dst ! --dst-len 42 ;; = ;; dst length:!42
+-m dst --dst-len 42 --dst-opts 149:92,12:12,123:12 ;; = ;; dst length:42 opts 149:92,12:12,123:12
+-m dst --dst-opts 256 ;; -m dst --dst-opts 0 ;; dst opts 0
+-m dst --dst-opts 1:256 ;; -m dst --dst-opts 1:0 ;; dst opts 1:0
+-m dst --dst-opts -1 ;; -m dst --dst-opts 255 ;; dst opts 255
+-p mh ;; -p mobility-header ;;
+-p mh -m mh ;; -p mobility-header -m mh ;; mh
+-p mobility-header -m mh --mh-type 1 ;; = ;; mh home-test-init ;; mh 1
+-p mobility-header -m mh --mh-type brr ;; -p mobility-header -m mh --mh-type 0 ;; mh binding-refresh-request ;; mh 0
+-p mobility-header -m mh --mh-type binding-refresh-request ;; -p mobility-header -m mh --mh-type 0 ;; mh binding-refresh-request ;; mh 0
+-p mobility-header -m mh --mh-type 0 ;; = ;; mh binding-refresh-request ;; mh 0
+-p mobility-header -m mh --mh-type 1:3 ;; = ;; mh home-test-init:home-test ;; mh 1:3
+-p mobility-header -m mh ! --mh-type 1:3 ;; = ;; mh !home-test-init:home-test ;; mh !1:3
+-p mobility-header -m mh --mh-type : ;; -p mobility-header -m mh ;; mh
+-p mobility-header -m mh --mh-type :3 ;; -p mobility-header -m mh --mh-type 0:3 ;; mh binding-refresh-request:home-test ;; mh 0:3
+-p mobility-header -m mh --mh-type 3: ;; -p mobility-header -m mh --mh-type 3:255 ;; mh home-test:255 ;; mh 3:255
+-p mobility-header -m mh --mh-type brr:hoti ;; -p mobility-header -m mh --mh-type 0:1 ;; mh binding-refresh-request:home-test-init ;; mh 0:1
+-p mobility-header -m mh --mh-type be ;; -p mobility-header -m mh --mh-type 7 ;; mh binding-error ;; mh 7
+-p mobility-header -m mh --mh-type 8 ;; = ;; mh 8
+-p mobility-header -m mh --mh-type 7:255 ;; = ;; mh binding-error:255 ;; mh 7:255
+-m ipv6header --header hop ;; -m ipv6header --header hop-by-hop ;; ipv6header flags:hop-by-hop ;; ipv6header flags:0x80
+-m ipv6header --header hop-by-hop ;; = ;; ipv6header flags:hop-by-hop ;; ipv6header flags:0x80
+-m ipv6header --header hop,dst,route,frag,auth,esp,none,prot ;; -m ipv6header --header hop-by-hop,ipv6-opts,ipv6-route,ipv6-frag,ah,esp,ipv6-nonxt,protocol ;; ipv6header flags:hop-by-hop,ipv6-opts,ipv6-route,ipv6-frag,ah,esp,ipv6-nonxt,protocol ;; ipv6header flags:0xFF
+-m ipv6header --header hop-by-hop --soft ;; = ;; ipv6header flags:hop-by-hop soft ;; ipv6header flags:0x80 soft
+-m ipv6header ! --header esp,ah --soft ;; -m ipv6header ! --header ah,esp --soft ;; ipv6header flags:!ah,esp soft ;; ipv6header flags:!0x0C soft
+-m ipv6header --header 0,60,43,44,51,50,59 ;; -m ipv6header --header hop-by-hop,ipv6-opts,ipv6-route,ipv6-frag,ah,esp,ipv6-nonxt ;; ipv6header flags:hop-by-hop,ipv6-opts,ipv6-route,ipv6-frag,ah,esp,ipv6-nonxt ;; ipv6header flags:0xFE
+-m ipv6header --header protocol ;; = ;; ipv6header flags:protocol ;; ipv6header flags:0x01
+-m ipv6header --header 255 ;; -m ipv6header --header protocol ;; ipv6header flags:protocol ;; ipv6header flags:0x01
+-m ipv6header --header none ;; -m ipv6header --header ipv6-nonxt ;; ipv6header flags:ipv6-nonxt ;; ipv6header flags:0x02
+-m ipv6header --header ipv6-nonxt,ipv6-opts,ipv6-route,ipv6-frag ;; -m ipv6header --header ipv6-opts,ipv6-route,ipv6-frag,ipv6-nonxt ;; ipv6header flags:ipv6-opts,ipv6-route,ipv6-frag,ipv6-nonxt ;; ipv6header flags:0x72
+-m ipv6header --header hop,hop ;; -m ipv6header --header hop-by-hop ;; ipv6header flags:hop-by-hop ;; ipv6header flags:0x80
+-m eui64 ;; = ;; eui64
+-m policy --dir in --pol ipsec --mode tunnel --tunnel-src 2001:db8::/32 ;; = ;; policy match dir in pol ipsec mode tunnel tunnel-src 2001:db8::/32
+-m policy --dir in --pol ipsec --mode tunnel ! --tunnel-dst 2001:db8::1 --spi 1 ;; -m policy --dir in --pol ipsec --spi 0x1 --mode tunnel ! --tunnel-dst 2001:db8::1 ;; policy match dir in pol ipsec spi 0x1 mode tunnel ! tunnel-dst 2001:db8::1
+-m addrtype --src-type LOCAL ;; = ;; ADDRTYPE match src-type LOCAL
+-m addrtype --dst-type ANYCAST --limit-iface-in ;; = ;; ADDRTYPE match dst-type ANYCAST limit-in
+-m tos --tos 1 ;; -m tos --tos 0x01/0xff ;; tos match0x01/0xff
+-m ecn --ecn-ip-ect 1 ;; = ;; ECN match ECT=1
+-m pkttype --pkt-type host ;; -m pkttype --pkt-type unicast ;; PKTTYPE = unicast
+-p tcp -m ecn --ecn-tcp-ece ;; = ;; ECN match ECE
+-m mac --mac-source 1:2:3:4:5:6 ;; -m mac --mac-source 01:02:03:04:05:06 ;; MAC 01:02:03:04:05:06
+-p icmpv6 --icmpv6-type 1 ;; -p ipv6-icmp -m icmp6 --icmpv6-type 1 ;; ipv6-icmp destination-unreachable ;; ipv6-icmptype 1
+-p icmpv6 --icmpv6-type 1/0 ;; -p ipv6-icmp -m icmp6 --icmpv6-type 1/0 ;; ipv6-icmp no-route ;; ipv6-icmptype 1 code 0
+-p icmpv6 -m icmp6 --icmpv6-type 1/2 ;; -p ipv6-icmp -m icmp6 --icmpv6-type 1/2 ;; ipv6-icmp beyond-scope ;; ipv6-icmptype 1 code 2
+-p icmpv6 -m icmp6 --icmpv6-type packet-too-big ;; -p ipv6-icmp -m icmp6 --icmpv6-type 2 ;; ipv6-icmp packet-too-big ;; ipv6-icmptype 2
+-p icmpv6 -m icmp6 --icmpv6-type 1/10 ;; -p ipv6-icmp -m icmp6 --icmpv6-type 1/10 ;; ipv6-icmptype 1 code 10
+-p icmpv6 -m icmp6 ! --icmpv6-type 1/10 ;; -p ipv6-icmp -m icmp6 ! --icmpv6-type 1/10 ;; ipv6-icmp !type 1 code 10
+-p icmpv6 -m icmp6 --icmpv6-type 130 ;; -p ipv6-icmp -m icmp6 --icmpv6-type 130 ;; ipv6-icmptype 130
+-p icmpv6 -m icmp6 --icmpv6-type 1/3:5 ;; -p ipv6-icmp -m icmp6 --icmpv6-type 1/3 ;; ipv6-icmptype 1 codes 3-5
+-p icmpv6 -m icmpv6 --icmpv6-type 1 ;; -p ipv6-icmp -m icmp6 --icmpv6-type 1 ;; ipv6-icmp destination-unreachable ;; ipv6-icmptype 1
+-p icmpv6 -m icmp6 --icmpv6-type 255 ;; -p ipv6-icmp -m icmp6 --icmpv6-type 255 ;; ipv6-icmptype 255
+-p icmpv6 -m icmp6 --icmpv6-type 1/0:255 ;; -p ipv6-icmp -m icmp6 --icmpv6-type 1 ;; ipv6-icmp destination-unreachable ;; ipv6-icmptype 1
+-m conntrack --ctorigsrc 2001:db8::1 ;; = ;; ctorigsrc 2001:db8::1
+-m conntrack --ctorigsrc 2001:db8::1/64 ;; = ;; ctorigsrc 2001:db8::1/64
+-m conntrack ! --ctrepldst 2001:db8::1 ;; = ;; ! ctrepldst 2001:db8::1
+-m conntrack --ctproto ipv6-icmp ;; -m conntrack --ctproto 58 ;; ctproto 58
+-m iprange --src-range ::1-::2 ;; = ;; source IP range ::1-::2
+-m iprange --src-range ::2-::1 ;; = ;; source IP range ::2-::1
+-m iprange --src-range ::1 ;; -m iprange --src-range ::1-::1 ;; source IP range ::1-::1
+-m iprange ! --dst-range 2001:db8::-2001:db8::ffff ;; = ;; destination IP range ! 2001:db8::-2001:db8::ffff
+-p esp -m esp --espspi 1: ;; -p esp -m esp --espspi 1:4294967295 ;; esp spis:1:4294967295
+-p tcp --dport 5 ;; -p tcp -m tcp --dport 5 ;; tcp dpt:5
+-m tos --tos Minimize-Delay ;; -m tos --tos 0x10/0x3f ;; tos match Minimize-Delay ;; tos match0x10/0x3f
+-m hbh --hbh-opts 1:255 ;; -m hbh --hbh-opts 1 ;; hbh opts 1
+-m cluster --cluster-total-nodes 2 --cluster-local-node 1 --cluster-hash-seed 1 ;; -m cluster --cluster-local-nodemask 0x00000001 --cluster-total-nodes 2 --cluster-hash-seed 0x00000001 ;; cluster node_mask=0x00000001 total_nodes=2 hash_seed=0x00000001
+-m devgroup --src-group 1 ;; -m devgroup --src-group 0x1 ;; src-group 0x1
+-m socket ;; = ;; socket
+-m cpu --cpu 1 ;; = ;; cpu 1
+-m connlabel --label 1 ;; -m connlabel --label "1" ;; connlabel 1
+-p sctp --sport 4 ;; -p sctp -m sctp --sport 4 ;; sctp spt:4
+-p dccp --sport 4 ;; -p dccp -m dccp --sport 4 ;; dccp spt:4
+@6 mangle PREROUTING
+-m rpfilter ;; = ;; rpfilter
+-m rpfilter --validmark --loose ;; -m rpfilter --loose --validmark ;; rpfilter loose validmark
+@6 filter OUTPUT
+-m owner --uid-owner 0 ;; = ;; owner UID match root ;; owner UID match 0
+`);
+
+testRefusals(String.raw`
+@6 filter INPUT
+-m hl --hl-eq 256 ;; 2 ;; hl: bad value for option "--hl-eq", or out of range (0-255).
+-m hl --hl-eq x ;; 2 ;; hl: bad value for option "--hl-eq", or out of range (0-255).
+-m hl ! --hl-lt 1 ;; 2 ;; hl: option "--hl-lt" cannot be inverted.
+-m hl --hl-eq 1 --hl-lt 5 ;; 2 ;; hl: option "--hl-lt" cannot be used together with "--hl-eq".
+-m hl ;; 2 ;; HL match: You must specify one of ^--hl-eq', ^--hl-lt', ^--hl-gt'
+-m ah --ahlen x ;; 2 ;; ah: bad value for option "--ahlen", or out of range (0-4294967295).
+-m ah --ahlen 4294967296 ;; 2 ;; ah: bad value for option "--ahlen", or out of range (0-4294967295).
+-m ah ! --ahres ;; 2 ;; ah: option "--ahres" cannot be inverted.
+-m esp --espspi 1 ;; 1 ;; EINVAL
+-m frag --fraglast --fragmore ;; 2 ;; frag: option "--fragmore" cannot be used together with "--fraglast".
+-m frag --fragmore --fraglast ;; 2 ;; frag: option "--fragmore" cannot be used together with "--fraglast".
+-m frag --fragid 1 --fragid 2 ;; 2 ;; frag: option "--fragid" can only be used once.
+-m frag ! --fragres ;; 2 ;; frag: option "--fragres" cannot be inverted.
+-m frag --fragid x ;; 2 ;; frag: bad value for option "--fragid" near "x", or out of range (0-4294967295).
+-m rt --rt-type x ;; 2 ;; rt: bad value for option "--rt-type", or out of range (0-4294967295).
+-m rt --rt-len x ;; 2 ;; rt: bad value for option "--rt-len", or out of range (0-4294967295).
+-m rt --rt-0-res ;; 2 ;; ^--rt-type 0' required before ^--rt-0-res'
+-m rt --rt-0-addrs ::1 ;; 2 ;; ^--rt-type 0' required before ^--rt-0-addrs'
+-m rt --rt-type 0 --rt-0-not-strict ;; 2 ;; ^--rt-0-addr ...' required before ^--rt-0-not-strict'
+-m rt --rt-type 1 --rt-0-res ;; 2 ;; ^--rt-type 0' required before ^--rt-0-res'
+-m rt --rt-type 0 --rt-0-addrs x ;; 2 ;; bad address: x
+-m rt ! --rt-type 0 --rt-0-res ;; 2 ;; ^--rt-type 0' required before ^--rt-0-res'
+-m hbh --hbh-len x ;; 2 ;; hbh: bad value for option "--hbh-len", or out of range (0-4294967295).
+-m hbh --hbh-opts 1: ;; 2 ;; hbh: no valid digits in length ^'
+-m hbh --hbh-opts x ;; 2 ;; hbh: no valid digits in opt ^x'
+-m hbh --hbh-opts "" ;; 2 ;; hbh: no valid digits in opt ^'
+-m hbh ! --hbh-opts 5 ;; 2 ;; hbh: option "--hbh-opts" cannot be inverted.
+-m hbh --hbh-opts 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17 ;; 2 ;; too many addresses specified
+-m hbh --hbh-opts 1:x ;; 2 ;; hbh: no valid digits in length ^x'
+-m hbh --hbh-opts 1:2:3 ;; 2 ;; hbh: error parsing length ^2:3'
+-m hbh --hbh-not-strict ;; 2 ;; unknown option "--hbh-not-strict"
+-m dst ! --dst-opts 1 ;; 2 ;; dst: option "--dst-opts" cannot be inverted.
+-m dst --dst-len x ;; 2 ;; dst: bad value for option "--dst-len", or out of range (0-4294967295).
+-m dst --dst-opts 1x ;; 2 ;; dst: error parsing opt ^1x'
+-p mobility-header -m mh --mh-type 3:1 ;; 2 ;; Invalid MH type range (min > max)
+-p mobility-header -m mh --mh-type 256 ;; 2 ;; Invalid MH type ^256'
+-p mobility-header -m mh --mh-type bogus ;; 2 ;; Invalid MH type ^bogus'
+-p mobility-header -m mh --mh-type binding-b ;; 2 ;; Invalid MH type ^binding-b'
+-p mobility-header -m mh --mh-type 1 --mh-type 2 ;; 2 ;; mh: option "--mh-type" can only be used once.
+-m mh --mh-type 1 ;; 1 ;; EINVAL
+-p udp -m mh ;; 1 ;; EINVAL
+-m ipv6header ;; 2 ;; ipv6header: option "--header" must be specified
+-m ipv6header --header bogus ;; 2 ;; unknown header ^bogus' specified
+-m ipv6header --header "" ;; 2 ;; ip6t_ipv6header: cannot parse header names
+-m ipv6header --soft ;; 2 ;; ipv6header: option "--header" must be specified
+-m ipv6header --header hop --header dst ;; 2 ;; ipv6header: option "--header" can only be used once.
+-m ipv6header --header HOP ;; 2 ;; unknown header ^HOP' specified
+-m ipv6header --header 6 ;; 2 ;; unknown header ^6' specified
+-m ipv6header ! --soft --header hop ;; 2 ;; ipv6header: option "--soft" cannot be inverted.
+-m addrtype --src-type LOCAL,BROADCAST ;; 1 ;; EINVAL
+-m addrtype --src-type BROADCAST ;; 1 ;; EINVAL
+-m addrtype --src-type NAT ;; 1 ;; EINVAL
+-m addrtype --src-type PROHIBIT ;; 1 ;; EINVAL
+-m addrtype --src-type XRESOLVE ;; 1 ;; EINVAL
+-m addrtype --dst-type UNREACHABLE,BLACKHOLE,THROW ;; 1 ;; EINVAL
+-m addrtype --dst-type THROW ;; 1 ;; EINVAL
+-p icmpv6 -m icmp6 --icmpv6-type mld-listener-query ;; 2 ;; Unknown ICMPv6 type ^mld-listener-query'
+-p icmpv6 -m icmp6 --icmpv6-type 256 ;; 2 ;; Unknown ICMPv6 type ^256'
+-p icmpv6 -m icmp6 --icmpv6-type 1/256 ;; 2 ;; Unknown ICMPv6 code ^1/256'
+-p icmpv6 -m icmp6 --icmpv6-type any ;; 2 ;; Unknown ICMPv6 type ^any'
+-p icmpv6 -m icmp6 --icmpv6-type x ;; 2 ;; Unknown ICMPv6 type ^x'
+-p icmpv6 -m icmp6 --icmpv6-type "" ;; 2 ;; Ambiguous ICMPv6 type ^': ^destination-unreachable' or ^no-route'?
+-p icmpv6 -m icmp6 --icmpv6-type echo ;; 2 ;; Ambiguous ICMPv6 type ^echo': ^echo-request' or ^echo-reply'?
+-p icmpv6 -m icmp6 ;; 2 ;; icmp6: option "--icmpv6-type" must be specified
+-p icmpv6 -m icmp6 --icmpv6-type neigh ;; 2 ;; Ambiguous ICMPv6 type ^neigh': ^neighbour-solicitation' or ^neighbor-solicitation'?
+-p icmpv6 -m icmp6 --icmpv6-type 1/ ;; 2 ;; Unknown ICMPv6 code ^1/'
+-p icmpv6 -m icmp6 --icmpv6-type 1 --icmpv6-type 2 ;; 2 ;; icmp6: option "--icmpv6-type" can only be used once.
+-p icmp -m icmp --icmp-type 1 ;; 2 ;; Couldn't load match ^icmp':No such file or directory
+-m iprange --src-range 1.1.1.1-2.2.2.2 ;; 2 ;; iprange: Bad value for "--src-range" option: "1.1.1.1"
+-m owner --uid-owner 0 ;; 1 ;; EINVAL
+-m realm --realm 1 ;; 2 ;; Couldn't load match ^realm':No such file or directory
+-m rpfilter ;; 1 ;; EINVAL
+-m osf --genre x ;; 2 ;; Couldn't load match ^osf':No such file or directory
+-p tcp -m osf --genre x ;; 2 ;; Couldn't load match ^osf':No such file or directory
+-m rt --rt-0-addrs ::1 --rt-type 0 ;; 2 ;; ^--rt-type 0' required before ^--rt-0-addrs'
+-m ipv6header --header icmpv6 ;; 2 ;; unknown header ^icmpv6' specified
+-p icmpv6 -m icmp6 --icmpv6-type 1x ;; 2 ;; unknown character x
+-p icmpv6 -m icmp6 --icmpv6-type 1/2x ;; 2 ;; unknown character x
+-p icmpv6 -m icmp6 --icmpv6-type 1/x:2 ;; 2 ;; Unknown ICMPv6 code ^1/x:2'
+-p icmpv6 -m icmp6 --icmpv6-type 1/1:2:3 ;; 2 ;; unknown character :
+@6 filter OUTPUT
+-m owner --gid-owner nosuch ;; 2 ;; owner: Bad value for "--gid-owner" option: "nosuch"
+-m eui64 ;; 1 ;; EINVAL
+`);

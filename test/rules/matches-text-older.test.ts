@@ -1,0 +1,162 @@
+import { testForms, testRefusals } from './match-text.ts';
+
+/** Text forms and refusals of tcp, udp, multiport, comment, helper, iprange, length, ttl, mark, as iptables-legacy 1.8.9 gave them. */
+
+testForms(String.raw`
+@4 filter INPUT
+-m conntrack --ctorigsrc 10.0.0.0/255.255.255.0 ;; -m conntrack --ctorigsrc 10.0.0.0/24 ;; ctorigsrc 10.0.0.0/24
+-p esp -m esp --espspi "" ;; -p esp -m esp --espspi 0 ;; esp spi:0
+-p tcp --sport : ;; -p tcp -m tcp ;; tcp
+-p tcp --sport 0 ;; -p tcp -m tcp --sport 0 ;; tcp spt:0
+-p tcp --sport 0:0 ;; -p tcp -m tcp --sport 0 ;; tcp spt:0
+-p tcp --dport 0x15 ;; -p tcp -m tcp --dport 21 ;; tcp dpt:ftp ;; tcp dpt:21
+-p tcp --dport 010 ;; -p tcp -m tcp --dport 8 ;; tcp dpt:8
+-p tcp --dport " 21" ;; -p tcp -m tcp --dport 21 ;; tcp dpt:ftp ;; tcp dpt:21
+-p tcp --dport +21 ;; -p tcp -m tcp --dport 21 ;; tcp dpt:ftp ;; tcp dpt:21
+-p tcp --tcp-flags ALL NONE ;; -p tcp -m tcp --tcp-flags FIN,SYN,RST,PSH,ACK,URG NONE ;; tcp flags:FIN,SYN,RST,PSH,ACK,URG/NONE ;; tcp flags:0x3F/0x00
+-p tcp --tcp-flags SYN,FIN FIN ;; -p tcp -m tcp --tcp-flags FIN,SYN FIN ;; tcp flags:FIN,SYN/FIN ;; tcp flags:0x03/0x01
+-p tcp --tcp-flags NONE NONE ;; -p tcp -m tcp ;; tcp
+-p tcp ! --tcp-flags NONE NONE ;; -p tcp -m tcp ! --tcp-flags NONE NONE ;; tcp flags:!NONE/NONE ;; tcp flags:!0x00/0x00
+-p tcp --tcp-flags "" SYN ;; -p tcp -m tcp ;; tcp
+-p tcp --tcp-flags ,SYN, SYN ;; -p tcp -m tcp --tcp-flags SYN SYN ;; tcp flags:SYN/SYN ;; tcp flags:0x02/0x02
+-p tcp --tcp-flags SYN ACK ;; -p tcp -m tcp --tcp-flags SYN ACK ;; tcp flags:SYN/ACK ;; tcp flags:0x02/0x10
+-p tcp ! --syn ;; -p tcp -m tcp ! --tcp-flags FIN,SYN,RST,ACK SYN ;; tcp flags:!FIN,SYN,RST,ACK/SYN ;; tcp flags:!0x17/0x02
+-p tcp --tcp-option 1 ;; -p tcp -m tcp --tcp-option 1 ;; tcp option=1
+-p tcp -m tcp ! --tcp-option 255 --dport 5 --sport 4 ;; -p tcp -m tcp --sport 4 --dport 5 ! --tcp-option 255 ;; tcp spt:4 dpt:5 option=!255
+-p udp --dport domain ;; -p udp -m udp --dport 53 ;; udp dpt:domain ;; udp dpt:53
+-p udp --dport http ;; -p udp -m udp --dport 80 ;; udp dpt:80
+-p udp --dport ssh ;; -p udp -m udp --dport 22 ;; udp dpt:22
+-p udp --sport 0 ;; -p udp -m udp --sport 0 ;; udp spt:0
+-p udp --sport :100 ;; -p udp -m udp --sport 0:100 ;; udp spts:0:100
+-p udp --sport 65535: ;; -p udp -m udp --sport 65535 ;; udp spt:65535
+-p tcp -m multiport --dports 0 ;; = ;; multiport dports 0
+-p tcp -m multiport --dports 0:65535 ;; = ;; multiport dports 0:65535
+-p tcp -m multiport --dports ftp,ssh:telnet ;; -p tcp -m multiport --dports 21,22:23 ;; multiport dports ftp,ssh:telnet ;; multiport dports 21,22:23
+-p sctp -m multiport --ports 1 ;; = ;; multiport ports 1
+-p udplite -m multiport --ports 1 ;; = ;; multiport ports 1
+-p dccp -m multiport --ports 1 ;; = ;; multiport ports 1
+-m comment --comment "" ;; = ;; /*  */
+-m comment --comment "a b" ;; = ;; /* a b */
+-m comment --comment "a\"b" ;; = ;; /* a"b */
+-m comment --comment "it's" ;; -m comment --comment "it\'s" ;; /* it's */
+-m helper --helper "" ;; = ;; helper match ""
+-m helper --helper ftp ;; = ;; helper match "ftp"
+-m helper ! --helper ftp-2121 ;; = ;; helper match ! "ftp-2121"
+-m helper --helper 123456789012345678901234567890 ;; -m helper --helper 12345678901234567890123456789 ;; helper match "12345678901234567890123456789"
+-m helper --helper 12345678901234567890123456789 ;; = ;; helper match "12345678901234567890123456789"
+-m helper --helper "a b" ;; = ;; helper match "a b"
+-m iprange --src-range 1.1.1.1 ;; -m iprange --src-range 1.1.1.1-1.1.1.1 ;; source IP range 1.1.1.1-1.1.1.1
+-m iprange --src-range 1.1.1.1-1.1.1.1 ;; = ;; source IP range 1.1.1.1-1.1.1.1
+-m iprange --src-range 1.1.1.2-1.1.1.1 ;; = ;; source IP range 1.1.1.2-1.1.1.1
+-m iprange --src-range 10.1-10.2 ;; -m iprange --src-range 10.1.0.0-10.2.0.0 ;; source IP range 10.1.0.0-10.2.0.0
+-m iprange ! --src-range 1.1.1.1-2.2.2.2 ! --dst-range 3.3.3.3-4.4.4.4 ;; = ;; source IP range ! 1.1.1.1-2.2.2.2 destination IP range ! 3.3.3.3-4.4.4.4
+-m length --length 0 ;; = ;; length 0
+-m length --length 65535 ;; = ;; length 65535
+-m length --length 1:2 ;; = ;; length 1:2
+-m length --length : ;; -m length --length 0:65535 ;; length 0:65535
+-m length ! --length : ;; -m length ! --length 0:65535 ;; length !0:65535
+-m length --length 5: ;; -m length --length 5:65535 ;; length 5:65535
+-m length --length :5 ;; -m length --length 0:5 ;; length 0:5
+-m length --length "" ;; -m length --length 0 ;; length 0
+-m length --length 0xff ;; -m length --length 255 ;; length 255
+-m length ! --length 1:2 ;; = ;; length !1:2
+-m ttl --ttl-eq 1 ;; = ;; TTL match TTL == 1
+-m ttl --ttl 5 ;; -m ttl --ttl-eq 5 ;; TTL match TTL == 5
+-m ttl ! --ttl 5 ;; -m ttl ! --ttl-eq 5 ;; TTL match TTL != 5
+-m ttl --ttl-lt 0 ;; = ;; TTL match TTL < 0
+-m ttl --ttl-gt 255 ;; = ;; TTL match TTL > 255
+-m mark --mark 4294967295 ;; -m mark --mark 0xffffffff ;; mark match 0xffffffff
+-m mark --mark 0xffffffff/0xffffffff ;; -m mark --mark 0xffffffff ;; mark match 0xffffffff
+-m mark --mark 1/2 ;; -m mark --mark 0x1/0x2 ;; mark match 0x1/0x2
+-m limit --limit 1/s ;; -m limit --limit 1/sec ;; limit: avg 1/sec burst 5
+-m limit --limit 1/second --limit-burst 0x10 ;; -m limit --limit 1/sec --limit-burst 16 ;; limit: avg 1/sec burst 16
+`);
+
+testRefusals(String.raw`
+@4 filter INPUT
+-p tcp -m tcpmss --mss 1:x ;; 2 ;; tcpmss: bad value for option "--mss" near "x", or out of range (0-65535).
+-p tcp -m tcpmss --mss 1:70000 ;; 2 ;; tcpmss: bad value for option "--mss" near "70000", or out of range (0-65535).
+-p tcp -m tcpmss --mss 70000:1 ;; 2 ;; tcpmss: bad value for option "--mss" near "70000:1", or out of range (0-65535).
+-p tcp --dport 21x ;; 2 ;; invalid port/service ^21x' specified
+-p tcp --dport 1:2:3 ;; 2 ;; invalid port/service ^2:3' specified
+-p tcp --dport -1 ;; 2 ;; invalid port/service ^-1' specified
+-p tcp --dport 2:1 ;; 2 ;; invalid portrange (min > max)
+-p tcp --dport ftp:ftp-data ;; 2 ;; invalid portrange (min > max)
+-p tcp --dport "" ;; 2 ;; invalid port/service ^' specified
+-p tcp --tcp-flags BOGUS SYN ;; 2 ;; Unknown TCP flag ^BOGUS'
+-p tcp --tcp-flags SYN BOGUS ;; 2 ;; Unknown TCP flag ^BOGUS'
+-p tcp --tcp-flags SYN ;; 2 ;; --tcp-flags requires two args.
+-p tcp --syn --tcp-flags ALL SYN ;; 2 ;; Only one of ^--syn' or ^--tcp-flags'  allowed
+-p tcp --syn --syn ;; 2 ;; Only one of ^--syn' or ^--tcp-flags'  allowed
+-p tcp --tcp-option 0 ;; 2 ;; Bad TCP option "0"
+-p tcp --tcp-option 256 ;; 2 ;; Bad TCP option "256"
+-p tcp --tcp-option x ;; 2 ;; Bad TCP option "x"
+-p tcp --tcp-option 1 --tcp-option 2 ;; 2 ;; Only one ^--tcp-option' allowed
+-p tcp ! --tcp-option 0 ;; 2 ;; Bad TCP option "0"
+-p tcp --dport tftp ;; 2 ;; invalid port/service ^tftp' specified
+-p udp --sport 1 --sport 2 ;; 2 ;; udp: option "--source-port" can only be used once.
+-p tcp -m multiport ;; 2 ;; multiport expection an option
+-p tcp -m multiport --dports 1:1 ;; 2 ;; invalid portrange specified
+-p tcp -m multiport --dports 2:1 ;; 2 ;; invalid portrange specified
+-p tcp -m multiport --dports 1: ;; 2 ;; invalid port/service ^' specified
+-p tcp -m multiport --dports :1 ;; 2 ;; invalid port/service ^' specified
+-p tcp -m multiport --dports ,1 ;; 2 ;; invalid port/service ^' specified
+-p tcp -m multiport --dports 1, ;; 2 ;; invalid port/service ^' specified
+-p tcp -m multiport --dports "" ;; 2 ;; invalid port/service ^' specified
+-p tcp -m multiport --dports 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16 ;; 2 ;; too many ports specified
+-p tcp -m multiport --dports 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15:16 ;; 2 ;; too many ports specified
+-p tcp -m multiport --dports 65536 ;; 2 ;; invalid port/service ^65536' specified
+-p tcp -m multiport --dports 1:65536 ;; 2 ;; invalid port/service ^65536' specified
+-p tcp -m multiport --dports 1 --sports 2 ;; 2 ;; multiport: option "--source-ports" cannot be used together with "--destination-ports".
+-p tcp -m multiport --dports 1 --dports 2 ;; 2 ;; multiport: option "--destination-ports" can only be used once.
+-m multiport --ports 1 ;; 2 ;; multiport needs ^-p tcp', ^-p udp', ^-p udplite', ^-p sctp' or ^-p dccp'
+-p icmp -m multiport --ports 1 ;; 2 ;; multiport only works with TCP, UDP, UDPLITE, SCTP and DCCP
+! -p tcp -m multiport --ports 1 ;; 2 ;; multiport only works with TCP, UDP, UDPLITE, SCTP and DCCP
+-p tcp -m multiport --dports 1:2:3 ;; 2 ;; invalid port/service ^2:3' specified
+-m comment ;; 2 ;; comment: option "--comment" must be specified
+-m comment --comment a --comment b ;; 2 ;; comment: option "--comment" can only be used once.
+-m comment ! --comment a ;; 2 ;; comment: option "--comment" cannot be inverted.
+-m helper ;; 2 ;; helper: option "--helper" must be specified
+-m helper --helper a --helper b ;; 2 ;; helper: option "--helper" can only be used once.
+-m iprange --src-range 1.1.1.1- ;; 2 ;; iprange: Bad value for "--src-range" option: ""
+-m iprange --src-range -1.1.1.1 ;; 2 ;; iprange: Bad value for "--src-range" option: ""
+-m iprange --src-range "" ;; 2 ;; iprange: Bad value for "--src-range" option: ""
+-m iprange --src-range 1.1.1.1-x ;; 2 ;; iprange: Bad value for "--src-range" option: "x"
+-m iprange --src-range x-1.1.1.1 ;; 2 ;; iprange: Bad value for "--src-range" option: "x"
+-m iprange --src-range x ;; 2 ;; iprange: Bad value for "--src-range" option: "x"
+-m iprange --src-range 1.1.1.1-2.2.2.2-3.3.3.3 ;; 2 ;; iprange: Bad value for "--src-range" option: "2.2.2.2-3.3.3.3"
+-m iprange --src-range 1.1.1.1-2.2.2.2,3.3.3.3 ;; 2 ;; iprange: Bad value for "--src-range" option: "2.2.2.2,3.3.3.3"
+-m iprange --src-range 1.1.1.1-2.2.2.2 --src-range 1.1.1.1-2.2.2.2 ;; 2 ;; iprange: option "--src-range" can only be used once.
+-m iprange ;; 2 ;; iprange match: You must specify ^--src-range' or ^--dst-range'
+-m iprange --src-range 1.1.1.1/24 ;; 2 ;; iprange: Bad value for "--src-range" option: "1.1.1.1/24"
+-m iprange --src-range ::1-::2 ;; 2 ;; iprange: Bad value for "--src-range" option: "::1"
+-m length --length 65536 ;; 2 ;; length: bad value for option "--length" near "65536", or out of range (0-65535).
+-m length --length x ;; 2 ;; length: bad value for option "--length" near "x", or out of range (0-65535).
+-m length --length 1x ;; 2 ;; length: Argument to "--length" has unexpected characters near "x".
+-m length --length 1:x ;; 2 ;; length: bad value for option "--length" near "x", or out of range (0-65535).
+-m length --length x:1 ;; 2 ;; length: bad value for option "--length" near "x:1", or out of range (0-65535).
+-m length --length 1:70000 ;; 2 ;; length: bad value for option "--length" near "70000", or out of range (0-65535).
+-m length --length -1 ;; 2 ;; length: bad value for option "--length" near "-1", or out of range (0-65535).
+-m length --length 1:2:3 ;; 2 ;; length: Too many components for option "--length" (max: 2)
+-m length ;; 2 ;; length: option "--length" must be specified
+-m length --length 1 --length 2 ;; 2 ;; length: option "--length" can only be used once.
+-m ttl --ttl-eq 256 ;; 2 ;; ttl: bad value for option "--ttl-eq", or out of range (0-255).
+-m ttl --ttl-eq x ;; 2 ;; ttl: bad value for option "--ttl-eq", or out of range (0-255).
+-m ttl --ttl-lt 256 ;; 2 ;; ttl: bad value for option "--ttl-lt", or out of range (0-255).
+-m ttl ! --ttl-lt 5 ;; 2 ;; ttl: option "--ttl-lt" cannot be inverted.
+-m ttl --ttl-eq 1 --ttl-lt 2 ;; 2 ;; ttl: option "--ttl-lt" cannot be used together with "--ttl-eq".
+-m ttl --ttl-lt 2 --ttl-eq 1 ;; 2 ;; ttl: option "--ttl-lt" cannot be used together with "--ttl-eq".
+-m ttl --ttl-lt 2 --ttl-gt 1 ;; 2 ;; ttl: option "--ttl-lt" cannot be used together with "--ttl-gt".
+-m ttl --ttl-gt 2 --ttl-lt 1 ;; 2 ;; ttl: option "--ttl-lt" cannot be used together with "--ttl-gt".
+-m ttl ;; 2 ;; TTL match: You must specify one of ^--ttl-eq', ^--ttl-lt', ^--ttl-gt
+-m ttl --ttl-eq 1 --ttl-eq 2 ;; 2 ;; ttl: option "--ttl-eq" can only be used once.
+-m mark ;; 2 ;; mark: option "--mark" must be specified
+-m mark --mark 1 --mark 2 ;; 2 ;; mark: option "--mark" can only be used once.
+-m mark --mark 1/ ;; 2 ;; mark: bad integer value for option "--mark", or out of range.
+-m mark --mark x ;; 2 ;; mark: bad integer value for option "--mark", or out of range.
+-m mark --mark "" ;; 2 ;; mark: bad integer value for option "--mark", or out of range.
+-m mark --mark 0x100000000 ;; 2 ;; mark: bad integer value for option "--mark", or out of range.
+-m limit --limit-burst 0 ;; 1 ;; Numerical result out of range.
+-m limit --limit-burst -1 ;; 2 ;; limit: bad value for option "--limit-burst", or out of range (0-10000).
+-m limit --limit-burst 5x ;; 2 ;; limit: bad value for option "--limit-burst", or out of range (0-10000).
+`);

@@ -1,0 +1,197 @@
+import { checkForms } from './stateful-forms.ts';
+
+/**
+ * What iptables-legacy 1.8.9 and a kernel 6.18 made of these lines of time, string, u32: recorded in a
+ * namespace, and the same here. See stateful-forms.ts for how a line is read.
+ */
+checkForms(String.raw`
+-m time => -m time --datestop 2038-01-19T03:14:07 => TIME UTC
+-m time --timestart 01:02:03 --timestop 04:05:06 --monthdays 1,2,3,4,5 --weekdays Mon,Fri,Sun --datestart 2001-02-03T04:05:06 --datestop 2012-09-08T09:06:05 --kerneltz => = => TIME from 01:02:03 to 04:05:06 on Mon,Fri,Sun on 1st,2nd,3rd,4th,5th starting from 2001-02-03 04:05:06 until date 2012-09-08 09:06:05
+-m time --timestart 02:00:00 --timestop 03:00:00 --datestart 1970-01-01T02:00:00 --datestop 1970-01-01T03:00:00 => = => TIME from 02:00:00 to 03:00:00 starting from 1970-01-01 02:00:00 until date 1970-01-01 03:00:00 UTC
+-m time --timestart 10:00 => -m time --timestart 10:00:00 --timestop 23:59:59 --datestop 2038-01-19T03:14:07 => TIME from 10:00:00 to 23:59:59 UTC
+-m time --timestop 10:00 => -m time --timestart 00:00:00 --timestop 10:00:00 --datestop 2038-01-19T03:14:07 => TIME from 00:00:00 to 10:00:00 UTC
+-m time --timestart 00:00 --timestop 23:59:59 => -m time --datestop 2038-01-19T03:14:07 => TIME UTC
+-m time --timestart 22:00 --timestop 04:00 --contiguous => -m time --timestart 22:00:00 --timestop 04:00:00 --datestop 2038-01-19T03:14:07 --contiguous => TIME from 22:00:00 to 04:00:00 UTC contiguous
+-m time --timestart 04:00 --timestop 22:00 --contiguous =!> 2 time: --contiguous only makes sense when stoptime is smaller than starttime
+-m time --timestart 04:00 --timestop 04:00 --contiguous => -m time --timestart 04:00:00 --timestop 04:00:00 --datestop 2038-01-19T03:14:07 --contiguous => TIME from 04:00:00 to 04:00:00 UTC contiguous
+-m time --contiguous =!> 2 time: --contiguous only makes sense when stoptime is smaller than starttime
+-m time --timestart 24:00 =!> 2 invalid time "24:00" specified, should be hh:mm[:ss] format and within the boundaries
+-m time --timestart 23:60 =!> 2 invalid time "60" specified, should be hh:mm[:ss] format and within the boundaries
+-m time --timestart 23:59:60 =!> 2 invalid time "60" specified, should be hh:mm[:ss] format and within the boundaries
+-m time --timestart 1:2:3 => -m time --timestart 01:02:03 --timestop 23:59:59 --datestop 2038-01-19T03:14:07 => TIME from 01:02:03 to 23:59:59 UTC
+-m time --timestart 1 =!> 2 invalid time "1" specified, should be hh:mm[:ss] format and within the boundaries
+-m time --timestart 01: => -m time --timestart 01:00:00 --timestop 23:59:59 --datestop 2038-01-19T03:14:07 => TIME from 01:00:00 to 23:59:59 UTC
+-m time --timestart :01 => -m time --timestart 00:01:00 --timestop 23:59:59 --datestop 2038-01-19T03:14:07 => TIME from 00:01:00 to 23:59:59 UTC
+-m time --timestart 1:2:3:4 =!> 2 invalid time "3:4" specified, should be hh:mm[:ss] format and within the boundaries
+-m time --timestart "" =!> 2 invalid time "" specified, should be hh:mm[:ss] format and within the boundaries
+-m time --timestart 1:2:3x =!> 2 invalid time "3x" specified, should be hh:mm[:ss] format and within the boundaries
+-m time --timestart 08:00 --timestart 09:00 =!> 2 time: option "--timestart" can only be used once.
+-m time ! --timestart 08:00 =!> 2 time: option "--timestart" cannot be inverted.
+-m time --timestart 1:2x =!> 2 invalid time "2x" specified, should be hh:mm[:ss] format and within the boundaries
+-m time --timestart -1:2 =!> 2 invalid time "-1:2" specified, should be hh:mm[:ss] format and within the boundaries
+-m time --timestart " 1:2" => -m time --timestart 01:02:00 --timestop 23:59:59 --datestop 2038-01-19T03:14:07 => TIME from 01:02:00 to 23:59:59 UTC
+-m time --timestart 123:00 =!> 2 invalid time "123:00" specified, should be hh:mm[:ss] format and within the boundaries
+-m time --timestart 1:2: => -m time --timestart 01:02:00 --timestop 23:59:59 --datestop 2038-01-19T03:14:07 => TIME from 01:02:00 to 23:59:59 UTC
+-m time --timestart 1:+2 => -m time --timestart 01:02:00 --timestop 23:59:59 --datestop 2038-01-19T03:14:07 => TIME from 01:02:00 to 23:59:59 UTC
+-m time --monthdays 31 => -m time --monthdays 31 --datestop 2038-01-19T03:14:07 => TIME on 31st UTC
+-m time --monthdays 32 =!> 2 32 is not a valid day for --monthdays
+-m time --monthdays 1,31,15 => -m time --monthdays 1,15,31 --datestop 2038-01-19T03:14:07 => TIME on 1st,15th,31st UTC
+-m time ! --monthdays 1,2 => -m time --monthdays 3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31 --datestop 2038-01-19T03:14:07 => TIME on 3rd,4th,5th,6th,7th,8th,9th,10th,11st,12nd,13rd,14th,15th,16th,17th,18th,19th,20th,21st,22nd,23rd,24th,25th,26th,27th,28th,29th,30th,31st UTC
+-m time --monthdays "1, 2" => -m time --monthdays 1,2 --datestop 2038-01-19T03:14:07 => TIME on 1st,2nd UTC
+-m time --monthdays 1-5 =!> 2 1- is not a valid day for --monthdays
+-m time --monthdays 1,,2 => -m time --monthdays 1,2 --datestop 2038-01-19T03:14:07 => TIME on 1st,2nd UTC
+-m time --monthdays 1, => -m time --monthdays 1 --datestop 2038-01-19T03:14:07 => TIME on 1st UTC
+-m time --monthdays 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31 => -m time --datestop 2038-01-19T03:14:07 => TIME UTC
+-m time ! --monthdays 5,6 --monthdays 7 =!> 2 time: option "--monthdays" can only be used once.
+-m time --monthdays 123 => -m time --monthdays 12 --datestop 2038-01-19T03:14:07 => TIME on 12nd UTC
+-m time --monthdays "1 2" =!> 2 1  is not a valid day for --monthdays
+-m time --monthdays 010 => -m time --monthdays 1 --datestop 2038-01-19T03:14:07 => TIME on 1st UTC
+-m time --monthdays 0x1 =!> 2 0x is not a valid day for --monthdays
+-m time --monthdays 08 =!> 2 08 is not a valid day for --monthdays
+-m time --monthdays -1 =!> 2 -1 is not a valid day for --monthdays
+-m time --weekdays Mon,Tue,Wed,Thu,Fri,Sat,Sun => -m time --datestop 2038-01-19T03:14:07 => TIME UTC
+-m time --weekdays 1,7 => -m time --weekdays Mon,Sun --datestop 2038-01-19T03:14:07 => TIME on Mon,Sun UTC
+-m time --weekdays 0 =!> 2 No, the week does NOT begin with Sunday.
+-m time --weekdays mon,TUE =!> 2 mon is not a valid day specifier
+-m time --weekdays Mo,Tu => -m time --weekdays Mon,Tue --datestop 2038-01-19T03:14:07 => TIME on Mon,Tue UTC
+-m time --weekdays Monday => -m time --weekdays Mon --datestop 2038-01-19T03:14:07 => TIME on Mon UTC
+-m time --weekdays T =!> 2 T is not a valid day specifier
+-m time --weekdays Su,Sa => -m time --weekdays Sat,Sun --datestop 2038-01-19T03:14:07 => TIME on Sat,Sun UTC
+-m time ! --weekdays Sat,Sun => -m time --weekdays Mon,Tue,Wed,Thu,Fri --datestop 2038-01-19T03:14:07 => TIME on Mon,Tue,Wed,Thu,Fri UTC
+-m time --weekdays Mon, => -m time --weekdays Mon --datestop 2038-01-19T03:14:07 => TIME on Mon UTC
+-m time --weekdays "Mon, Tue" =!> 2  Tu is not a valid day specifier
+-m time --weekdays 1x =!> 2 1x is not a valid day specifier
+-m time --weekdays "Mon Tue" => -m time --weekdays Mon --datestop 2038-01-19T03:14:07 => TIME on Mon UTC
+-m time --weekdays Wedding,Thx => -m time --weekdays Wed,Thu --datestop 2038-01-19T03:14:07 => TIME on Wed,Thu UTC
+-m time --weekdays Mon,,Tue =!> 2 No, the week does NOT begin with Sunday.
+-m time --datestart 2010 => -m time --datestart 2010-01-01T00:00:00 --datestop 2038-01-19T03:14:07 => TIME starting from 2010-01-01 00:00:00 UTC
+-m time --datestart 2010-02 => -m time --datestart 2010-02-01T00:00:00 --datestop 2038-01-19T03:14:07 => TIME starting from 2010-02-01 00:00:00 UTC
+-m time --datestart 2010-02-31 => -m time --datestart 2010-03-03T00:00:00 --datestop 2038-01-19T03:14:07 => TIME starting from 2010-03-03 00:00:00 UTC
+-m time --datestart 2010-2-3T4 => -m time --datestart 2010-02-03T04:00:00 --datestop 2038-01-19T03:14:07 => TIME starting from 2010-02-03 04:00:00 UTC
+-m time --datestart 2010-02-03T04:05 => -m time --datestart 2010-02-03T04:05:00 --datestop 2038-01-19T03:14:07 => TIME starting from 2010-02-03 04:05:00 UTC
+-m time --datestart 2010-02-03T24:00 =!> 2 Invalid date "2010-02-03T24:00" specified. Should be YYYY[-MM[-DD[Thh[:mm[:ss]]]]]
+-m time --datestart 2010-02-03T04:05:60 =!> 2 Invalid date "2010-02-03T04:05:60" specified. Should be YYYY[-MM[-DD[Thh[:mm[:ss]]]]]
+-m time --datestart 2010-02-03x =!> 2 Invalid date "2010-02-03x" specified. Should be YYYY[-MM[-DD[Thh[:mm[:ss]]]]]
+-m time --datestart 2010-13 =!> 2 Invalid date "2010-13" specified. Should be YYYY[-MM[-DD[Thh[:mm[:ss]]]]]
+-m time --datestart 2010-00 => -m time --datestart 2009-12-01T00:00:00 --datestop 2038-01-19T03:14:07 => TIME starting from 2009-12-01 00:00:00 UTC
+-m time --datestart 2010-02-32 =!> 2 Invalid date "2010-02-32" specified. Should be YYYY[-MM[-DD[Thh[:mm[:ss]]]]]
+-m time --datestart 1969 =!> 2 Invalid date "1969" specified. Should be YYYY[-MM[-DD[Thh[:mm[:ss]]]]]
+-m time --datestart 1970 => -m time --datestop 2038-01-19T03:14:07 => TIME UTC
+-m time --datestart 2038-01-19T03:14:08 => -m time --datestart 2038-01-19T03:14:08 --datestop 2038-01-19T03:14:07 => TIME starting from 2038-01-19 03:14:08 UTC
+-m time --datestart 2039 =!> 2 Invalid date "2039" specified. Should be YYYY[-MM[-DD[Thh[:mm[:ss]]]]]
+-m time --datestop 2038-01-19T03:14:06 => = => TIME until date 2038-01-19 03:14:06 UTC
+-m time --datestop 1970 => -m time => TIME until date UTC
+-m time --datestart 2010-02- => -m time --datestart 2010-01-31T00:00:00 --datestop 2038-01-19T03:14:07 => TIME starting from 2010-01-31 00:00:00 UTC
+-m time --datestart 2010-02-03T => -m time --datestart 2010-02-03T00:00:00 --datestop 2038-01-19T03:14:07 => TIME starting from 2010-02-03 00:00:00 UTC
+-m time --datestart 2010-02-03T04:05:06Z =!> 2 Invalid date "2010-02-03T04:05:06Z" specified. Should be YYYY[-MM[-DD[Thh[:mm[:ss]]]]]
+-m time --datestart 2010T04 =!> 2 Invalid date "2010T04" specified. Should be YYYY[-MM[-DD[Thh[:mm[:ss]]]]]
+-m time --datestart "" =!> 2 Invalid date "" specified. Should be YYYY[-MM[-DD[Thh[:mm[:ss]]]]]
+-m time --datestart 2010-02-03 --datestart 2010 =!> 2 time: option "--datestart" can only be used once.
+-m time ! --datestart 2010-02-03 =!> 2 time: option "--datestart" cannot be inverted.
+-m time --kerneltz => -m time --datestop 2038-01-19T03:14:07 --kerneltz => TIME
+-m time --utc => -m time --datestop 2038-01-19T03:14:07 => TIME UTC
+-m time --kerneltz --utc =!> 2 time: option "--utc" cannot be used together with "--kerneltz".
+-m time --timestart 22:00 --timestop 04:00 --contiguous --kerneltz => -m time --timestart 22:00:00 --timestop 04:00:00 --datestop 2038-01-19T03:14:07 --kerneltz --contiguous => TIME from 22:00:00 to 04:00:00 contiguous
+-m time --timestart 8:00 --weekdays Mon,Wed --monthdays 3,4,11,21,22,23,31 --datestart 2011-01-01 => -m time --timestart 08:00:00 --timestop 23:59:59 --monthdays 3,4,11,21,22,23,31 --weekdays Mon,Wed --datestart 2011-01-01T00:00:00 --datestop 2038-01-19T03:14:07 => TIME from 08:00:00 to 23:59:59 on Mon,Wed on 3rd,4th,11st,21st,22nd,23rd,31st starting from 2011-01-01 00:00:00 UTC
+-m string =!> 2 STRING match: You must specify ¬--string' or ¬--hex-string'
+-m string --string abc =!> 2 string: option "--algo" must be specified
+-m string --algo bm =!> 2 STRING match: You must specify ¬--string' or ¬--hex-string'
+-m string --algo foo --string abc =!> 1 No chain/target/match by that name.
+-m string --algo "" --string abc =!> 1 No chain/target/match by that name.
+-m string --algo fsm --string abc =!> 1 Invalid argument. Run ¬dmesg' for more information.
+-m string --algo kmp ! --string abc => -m string ! --string "abc" --algo kmp => STRING match ! "abc" ALGO name kmp
+-m string --algo bm --string abc --hex-string "|00|" =!> 2 string: option "--string" cannot be used together with "--hex-string".
+-m string --algo bm ! --hex-string "|00 01 ff|" => -m string ! --hex-string "|0001ff|" --algo bm => STRING match ! "|0001ff|" ALGO name bm
+-m string --algo bm --hex-string abc => -m string --string "abc" --algo bm => STRING match  "abc" ALGO name bm
+-m string --algo bm --hex-string "abc|0d0a|def" => -m string --hex-string "|6162630d0a646566|" --algo bm => STRING match  "|6162630d0a646566|" ALGO name bm
+-m string --algo bm --hex-string "|41 42|" => -m string --string "AB" --algo bm => STRING match  "AB" ALGO name bm
+-m string --algo bm --hex-string "|4 1|" =!> 2 Invalid hex char ' '
+-m string --algo bm --hex-string "|414|" =!> 2 Invalid hex block
+-m string --algo bm --hex-string "|41" =!> 2 Invalid hex block
+-m string --algo bm --hex-string "41|" => -m string --string "41" --algo bm => STRING match  "41" ALGO name bm
+-m string --algo bm --hex-string "|zz|" =!> 2 Invalid hex char 'z'
+-m string --algo bm --hex-string "||" =!> 2 Odd number of hex digits
+-m string --algo bm --hex-string "" =!> 2 STRING must contain at least one char
+-m string --algo bm --hex-string "|" =!> 1 Invalid argument. Run ¬dmesg' for more information.
+-m string --algo bm --hex-string "a\\|b" => -m string --string "a|b" --algo bm => STRING match  "a|b" ALGO name bm
+-m string --algo bm --hex-string "a\\" =!> 2 Bad literal placement at end of string
+-m string --algo bm --hex-string "|41|x|42|" => -m string --string "AxB" --algo bm => STRING match  "AxB" ALGO name bm
+-m string --algo bm --hex-string "| 41  42 |" =!> 2 Invalid hex char ' '
+-m string --algo bm --hex-string "|4\\1|" =!> 2 Invalid hex char '\'
+-m string --algo bm --hex-string "|41 |x" => -m string --string "Ax" --algo bm => STRING match  "Ax" ALGO name bm
+-m string --algo bm --string "" =!> 1 Invalid argument. Run ¬dmesg' for more information.
+-m string --algo bm --string "a b" => -m string --string "a b" --algo bm => STRING match  "a b" ALGO name bm
+-m string --algo bm --string "a\"b" => -m string --string "a\"b" --algo bm => STRING match  "a\"b" ALGO name bm
+-m string --algo bm --string "a'b" => -m string --string "a'b" --algo bm => STRING match  "a'b" ALGO name bm
+-m string --algo bm --string "a\\b" => -m string --string "a\\b" --algo bm => STRING match  "a\\b" ALGO name bm
+-m string --algo bm --string "a\\" => -m string --hex-string "|615c|" --algo bm => STRING match  "|615c|" ALGO name bm
+-m string --algo bm --string "|00|" => -m string --string "|00|" --algo bm => STRING match  "|00|" ALGO name bm
+-m string --algo bm --string é => -m string --hex-string "|c3a9|" --algo bm => STRING match  "|c3a9|" ALGO name bm
+-m string --algo bm --hex-string "|22|" => -m string --string "\"" --algo bm => STRING match  "\"" ALGO name bm
+-m string --algo bm --hex-string "|5c|" => -m string --hex-string "|5c|" --algo bm => STRING match  "|5c|" ALGO name bm
+-m string --algo bm --hex-string "|0a|\\\\|" => -m string --hex-string "|0a5c7c|" --algo bm => STRING match  "|0a5c7c|" ALGO name bm
+-m string --algo bm --string abc --from 0 => -m string --string "abc" --algo bm => STRING match  "abc" ALGO name bm
+-m string --algo bm --string abc --from 65536 =!> 2 string: bad value for option "--from", or out of range (0-65535).
+-m string --algo bm --string abc --to 0 => -m string --string "abc" --algo bm --to 0 => STRING match  "abc" ALGO name bm TO 0
+-m string --algo bm --string abc --to 65535 => -m string --string "abc" --algo bm => STRING match  "abc" ALGO name bm
+-m string --algo bm --string abc --from 10 --to 20 => -m string --string "abc" --algo bm --from 10 --to 20 => STRING match  "abc" ALGO name bm FROM 10 TO 20
+-m string --algo bm --string abc --from 20 --to 10 =!> 1 Invalid argument. Run ¬dmesg' for more information.
+-m string --algo bm --string abc --from x =!> 2 string: bad value for option "--from", or out of range (0-65535).
+-m string --algo kmp ! --string abc --icase --from 1 --to 2 => -m string ! --string "abc" --algo kmp --from 1 --to 2 --icase => STRING match ! "abc" ALGO name kmp FROM 1 TO 2 ICASE
+-m string --algo bm --icase --hex-string "|4100|" => -m string --hex-string "|4100|" --algo bm --icase => STRING match  "|4100|" ALGO name bm ICASE
+-m string --algo bm --algo kmp --string a =!> 2 string: option "--algo" can only be used once.
+-m string ! --algo bm --string a =!> 2 string: option "--algo" cannot be inverted.
+-m u32 =!> 2 u32: option "--u32" must be specified
+-m u32 --u32 "" =!> 2 u32: abrupt end of input after location specifier
+-m u32 --u32 0 =!> 2 u32: abrupt end of input after location specifier
+-m u32 --u32 "0 = 1" => -m u32 --u32 "0x0=0x1" => u32 "0x0=0x1"
+-m u32 --u32 0=1,2:3,0x10:0x20 => -m u32 --u32 "0x0=0x1,0x2:0x3,0x10:0x20" => u32 "0x0=0x1,0x2:0x3,0x10:0x20"
+-m u32 --u32 0=1: =!> 2 u32: at char 4: not a number or out of range
+-m u32 --u32 0=:1 =!> 2 u32: at char 2: not a number or out of range
+-m u32 --u32 0=5:1 => -m u32 --u32 "0x0=0x5:0x1" => u32 "0x0=0x5:0x1"
+-m u32 --u32 "0>>22&0x3C@ 12>>26&0x3C@ 0=0xABCD" => -m u32 --u32 "0x0>>0x16&0x3c@0xc>>0x1a&0x3c@0x0=0xabcd" => u32 "0x0>>0x16&0x3c@0xc>>0x1a&0x3c@0x0=0xabcd"
+-m u32 --u32 "6&0xFF=1&&4&0x3FFF=0&&0>>22&0x3C@0>>24=0" => -m u32 --u32 "0x6&0xff=0x1&&0x4&0x3fff=0x0&&0x0>>0x16&0x3c@0x0>>0x18=0x0" => u32 "0x6&0xff=0x1&&0x4&0x3fff=0x0&&0x0>>0x16&0x3c@0x0>>0x18=0x0"
+-m u32 ! --u32 "0&0xFFFF=0x100:0xFFFF" => -m u32 ! --u32 "0x0&0xffff=0x100:0xffff" => u32 ! "0x0&0xffff=0x100:0xffff"
+-m u32 --u32 "0=0&&" =!> 2 u32: abrupt end of input after location specifier
+-m u32 --u32 "&&0=0" =!> 2 u32: at char 0: not a number or out of range
+-m u32 --u32 "0<<32=1" =!> 1 Invalid argument. Run ¬dmesg' for more information.
+-m u32 --u32 "0<<31=1" => -m u32 --u32 "0x0<<0x1f=0x1" => u32 "0x0<<0x1f=0x1"
+-m u32 --u32 "0<1=1" =!> 2 u32: at char 2: a second '<' was expected
+-m u32 --u32 "0>1=1" =!> 2 u32: at char 2: a second '>' was expected
+-m u32 --u32 "0&1" =!> 2 u32: abrupt end of input after location specifier
+-m u32 --u32 "0&=1" =!> 2 u32: at char 2: not a number or out of range
+-m u32 --u32 0@1=2 => -m u32 --u32 "0x0@0x1=0x2" => u32 "0x0@0x1=0x2"
+-m u32 --u32 "0=1 & 2" =!> 2 u32: at char 5: a second '&' was expected
+-m u32 --u32 010=0x1 => -m u32 --u32 "0x8=0x1" => u32 "0x8=0x1"
+-m u32 --u32 4294967295=4294967295 => -m u32 --u32 "0xffffffff=0xffffffff" => u32 "0xffffffff=0xffffffff"
+-m u32 --u32 4294967296=1 =!> 2 u32: at char 0: not a number or out of range
+-m u32 --u32 0=4294967296 =!> 2 u32: at char 2: not a number or out of range
+-m u32 --u32 -1=1 =!> 2 u32: at char 0: not a number or out of range
+-m u32 --u32 0=1x =!> 2 u32: at char 3: expected "," or "&&"
+-m u32 --u32 0=1, =!> 2 u32: at char 4: not a number or out of range
+-m u32 --u32 "0=1&&0=2&&0=3&&0=4&&0=5&&0=6&&0=7&&0=8&&0=9&&0=10" => -m u32 --u32 "0x0=0x1&&0x0=0x2&&0x0=0x3&&0x0=0x4&&0x0=0x5&&0x0=0x6&&0x0=0x7&&0x0=0x8&&0x0=0x9&&0x0=0xa" => u32 "0x0=0x1&&0x0=0x2&&0x0=0x3&&0x0=0x4&&0x0=0x5&&0x0=0x6&&0x0=0x7&&0x0=0x8&&0x0=0x9&&0x0=0xa"
+-m u32 --u32 "0=1&&0=2&&0=3&&0=4&&0=5&&0=6&&0=7&&0=8&&0=9&&0=10&&0=11" =!> 2 u32: at char 55: too many "&&"s
+-m u32 --u32 "0&1&2&3&4&5&6&7&8&9&10=1" =!> 2 u32: at char 22: too many operators
+-m u32 --u32 "0&1&2&3&4&5&6&7&8&9=1" => -m u32 --u32 "0x0&0x1&0x2&0x3&0x4&0x5&0x6&0x7&0x8&0x9=0x1" => u32 "0x0&0x1&0x2&0x3&0x4&0x5&0x6&0x7&0x8&0x9=0x1"
+-m u32 --u32 0=1,2,3,4,5,6,7,8,9,10 => -m u32 --u32 "0x0=0x1,0x2,0x3,0x4,0x5,0x6,0x7,0x8,0x9,0xa" => u32 "0x0=0x1,0x2,0x3,0x4,0x5,0x6,0x7,0x8,0x9,0xa"
+-m u32 --u32 0=1,2,3,4,5,6,7,8,9,10,11 =!> 2 u32: at char 25: too many ","s
+-m u32 --u32 "0=1 && 0=2" => -m u32 --u32 "0x0=0x1&&0x0=0x2" => u32 "0x0=0x1&&0x0=0x2"
+-m u32 --u32 " 0=1 " => -m u32 --u32 "0x0=0x1" => u32 "0x0=0x1"
+-m u32 --u32 0=1=2 =!> 2 u32: at char 3: expected "," or "&&"
+-m u32 --u32 "0 & 0xff = 1 : 2 , 3" => -m u32 --u32 "0x0&0xff=0x1:0x2,0x3" => u32 "0x0&0xff=0x1:0x2,0x3"
+-m u32 --u32 "0 > > 1=1" =!> 2 u32: at char 3: a second '>' was expected
+-m u32 --u32 "0=1&&0" =!> 2 u32: abrupt end of input after location specifier
+-m u32 --u32 "0&&0=1" =!> 2 u32: at char 2: not a number or out of range
+-m u32 --u32 0=+1 => -m u32 --u32 "0x0=0x1" => u32 "0x0=0x1"
+-m u32 --u32 "0@<<1=1" =!> 2 u32: at char 2: not a number or out of range
+-m u32 --u32 0x=1 =!> 2 u32: at char 1: operator expected
+-m u32 --u32 08=1 =!> 2 u32: at char 1: operator expected
+-m u32 --u32 0=0x =!> 2 u32: at char 3: expected "," or "&&"
+-m u32 --u32 "0;1=1" =!> 2 u32: at char 1: operator expected
+-m u32 --u32 0=1:2:3 =!> 2 u32: at char 5: expected "," or "&&"
+-m u32 --u32 "0=1&" =!> 2 u32: at char 4: a second '&' was expected
+-m u32 --u32 "0<" =!> 2 u32: at char 2: a second '<' was expected
+-m u32 --u32 "0<<" =!> 2 u32: at char 3: not a number or out of range
+-m u32 --u32 0= =!> 2 u32: test ended with no value specified
+-m u32 --u32 0,1=1 =!> 2 u32: at char 1: operator expected
+`);

@@ -1,0 +1,161 @@
+import { checkForms } from './stateful-forms.ts';
+
+/**
+ * What iptables-legacy 1.8.9 and a kernel 6.18 made of these lines of limit, connlimit, quota, statistic, connbytes: recorded in a
+ * namespace, and the same here. See stateful-forms.ts for how a line is read.
+ */
+checkForms(`
+-m limit => -m limit --limit 3/hour => limit: avg 3/hour burst 5
+-m limit --limit 1x => -m limit --limit 1/sec => limit: avg 1/sec burst 5
+-m limit --limit 5/ =!> 2 bad rate "5/"'
+-m limit --limit 5/s/ =!> 2 bad rate "5/s/"'
+-m limit --limit 5sec => -m limit --limit 5/sec => limit: avg 5/sec burst 5
+-m limit --limit /sec =!> 2 bad rate "/sec"'
+-m limit --limit 0 =!> 2 bad rate "0"'
+-m limit --limit 10000/s => -m limit --limit 10000/sec => limit: avg 10000/sec burst 5
+-m limit --limit 10001/s =!> 2 Rate too fast "10001/s"
+-m limit --limit 10 => -m limit --limit 10/sec => limit: avg 10/sec burst 5
+-m limit --limit 0x10/s =!> 2 bad rate "0x10/s"'
+-m limit --limit 010/s => -m limit --limit 10/sec => limit: avg 10/sec burst 5
+-m limit --limit "5/ s" =!> 2 bad rate "5/ s"'
+-m limit --limit " 5/s" => -m limit --limit 5/sec => limit: avg 5/sec burst 5
+-m limit --limit "5 /s" => -m limit --limit 5/sec => limit: avg 5/sec burst 5
+-m limit --limit +5/s => -m limit --limit 5/sec => limit: avg 5/sec burst 5
+-m limit --limit -5/s =!> 2 Rate too fast "-5/s"
+-m limit --limit 5/SECOND => -m limit --limit 5/sec => limit: avg 5/sec burst 5
+-m limit --limit 5/seconds =!> 2 bad rate "5/seconds"'
+-m limit --limit 1/week =!> 2 bad rate "1/week"'
+-m limit --limit 1/mi => -m limit --limit 1/min => limit: avg 1/min burst 5
+-m limit --limit 1/day =!> 1 Numerical result out of range.
+-m limit --limit 1/day --limit-burst 4 =!> 1 Numerical result out of range.
+-m limit --limit 1/day --limit-burst 5 =!> 1 Numerical result out of range.
+-m limit --limit 1/day --limit-burst 6 => = => limit: avg 1/day burst 6
+-m limit --limit 1/hour --limit-burst 119 => = => limit: avg 1/hour burst 119
+-m limit --limit 1/hour --limit-burst 120 =!> 1 Numerical result out of range.
+-m limit --limit 7/min => = => limit: avg 7/min burst 5
+-m limit --limit 61/min => = => limit: avg 61/min burst 5
+-m limit --limit 1500/hour => -m limit --limit 25/min => limit: avg 25/min burst 5
+-m limit --limit 3000/hour => -m limit --limit 50/min => limit: avg 50/min burst 5
+-m limit --limit 1000/day => = => limit: avg 1000/day burst 5
+-m limit --limit 9999/s => -m limit --limit 10000/sec => limit: avg 10000/sec burst 5
+-m limit --limit 3333/s => -m limit --limit 3333/sec => limit: avg 3333/sec burst 5
+-m limit --limit 600001/min =!> 2 Rate too fast "600001/min"
+-m limit --limit 4294967296/s =!> 2 bad rate "4294967296/s"'
+-m limit --limit 99999999999/s =!> 2 Rate too fast "99999999999/s"
+-m limit --limit 99999999999999999999/s =!> 2 Rate too fast "99999999999999999999/s"
+-m limit --limit 4294967297/day =!> 1 Numerical result out of range.
+-m limit --limit-burst 0 =!> 1 Numerical result out of range.
+-m limit --limit-burst 1 => -m limit --limit 3/hour --limit-burst 1 => limit: avg 3/hour burst 1
+-m limit --limit-burst 10000 =!> 1 Numerical result out of range.
+-m limit --limit-burst 10001 =!> 2 limit: bad value for option "--limit-burst", or out of range (0-10000).
+-m limit --limit 1/s --limit-burst 10000 => -m limit --limit 1/sec --limit-burst 10000 => limit: avg 1/sec burst 10000
+-m limit --limit 1/m --limit-burst 7158 => -m limit --limit 1/min --limit-burst 7158 => limit: avg 1/min burst 7158
+-m limit --limit 1/m --limit-burst 7159 =!> 1 Numerical result out of range.
+-m limit ! --limit 5/s =!> 2 limit: option "--limit" cannot be inverted.
+-m limit --limit 5/s ! --limit-burst 3 =!> 2 limit: option "--limit-burst" cannot be inverted.
+-m limit --limit 5/s --limit 6/s =!> 2 limit: option "--limit" can only be used once.
+-m limit --limit 1/s --limit-burst 5x =!> 2 limit: bad value for option "--limit-burst", or out of range (0-10000).
+-m limit --limit "" =!> 2 bad rate ""'
+-m connlimit =!> 2 You must specify "--connlimit-above" or "--connlimit-upto".
+-m connlimit --connlimit-upto 0 => -m connlimit --connlimit-upto 0 --connlimit-mask 32 --connlimit-saddr => #conn src/32 <= 0
+-m connlimit --connlimit-upto 4294967295 --connlimit-mask 0 --connlimit-saddr => = => #conn src/0 <= 4294967295
+-m connlimit --connlimit-upto 4294967296 =!> 2 connlimit: bad value for option "--connlimit-upto", or out of range (0-4294967295).
+-m connlimit --connlimit-upto -1 =!> 2 connlimit: bad value for option "--connlimit-upto", or out of range (0-4294967295).
+-m connlimit ! --connlimit-above 0 => -m connlimit --connlimit-upto 0 --connlimit-mask 32 --connlimit-saddr => #conn src/32 <= 0
+-m connlimit ! --connlimit-upto 0 => -m connlimit --connlimit-above 0 --connlimit-mask 32 --connlimit-saddr => #conn src/32 > 0
+-m connlimit --connlimit-upto 0 --connlimit-above 3 =!> 2 connlimit: option "--connlimit-upto" cannot be used together with "--connlimit-above".
+-m connlimit --connlimit-above 10 --connlimit-saddr --connlimit-daddr =!> 2 connlimit: option "--connlimit-saddr" cannot be used together with "--connlimit-daddr".
+-m connlimit --connlimit-above 10 --connlimit-daddr => -m connlimit --connlimit-above 10 --connlimit-mask 32 --connlimit-daddr => #conn dst/32 > 10
+-m connlimit --connlimit-above 10 --connlimit-daddr --connlimit-saddr =!> 2 connlimit: option "--connlimit-saddr" cannot be used together with "--connlimit-daddr".
+-m connlimit --connlimit-above 10 --connlimit-mask 24 => -m connlimit --connlimit-above 10 --connlimit-mask 24 --connlimit-saddr => #conn src/24 > 10
+-m connlimit --connlimit-above 10 --connlimit-mask 33 => -m connlimit --connlimit-above 10 --connlimit-mask 32 --connlimit-saddr => #conn src/32 > 10
+-m connlimit --connlimit-above 10 --connlimit-mask 255.255.0.0 => -m connlimit --connlimit-above 10 --connlimit-mask 16 --connlimit-saddr => #conn src/16 > 10
+-m connlimit --connlimit-above 10 --connlimit-mask 255.0.255.0 => -m connlimit --connlimit-above 10 --connlimit-mask 32 --connlimit-saddr => #conn src/32 > 10
+-m connlimit --connlimit-above 10x =!> 2 connlimit: bad value for option "--connlimit-above", or out of range (0-4294967295).
+-m connlimit --connlimit-mask 24 =!> 2 You must specify "--connlimit-above" or "--connlimit-upto".
+-m connlimit --connlimit-above 10 --connlimit-above 11 =!> 2 connlimit: option "--connlimit-above" can only be used once.
+-m connlimit --connlimit-above 0x10 => -m connlimit --connlimit-above 16 --connlimit-mask 32 --connlimit-saddr => #conn src/32 > 16
+-m connlimit --connlimit-above 3 --connlimit-mask foo =!> 2 connlimit: bad value for option "--connlimit-mask", neither a valid network mask nor valid CIDR (0-32).
+-m connlimit --connlimit-above 3 --connlimit-mask -1 =!> 2 connlimit: bad value for option "--connlimit-mask", neither a valid network mask nor valid CIDR (0-32).
+-m quota =!> 2 quota: option "--quota" must be specified
+-m quota --quota 0 => = => quota: 0 bytes
+-m quota ! --quota 0 => = => quota: 0 bytes
+-m quota --quota 18446744073709551615 => = => quota: 18446744073709551615 bytes
+-m quota --quota 18446744073709551616 =!> 2 quota: bad value for option "--quota", or out of range (0-18446744073709551615).
+-m quota --quota 9007199254740993 => = => quota: 9007199254740993 bytes
+-m quota --quota -1 =!> 2 quota: bad value for option "--quota", or out of range (0-18446744073709551615).
+-m quota --quota 1k =!> 2 quota: bad value for option "--quota", or out of range (0-18446744073709551615).
+-m quota --quota 0x10 => -m quota --quota 16 => quota: 16 bytes
+-m quota --quota 5 --quota 6 =!> 2 quota: option "--quota" can only be used once.
+-m quota --quota "" =!> 2 quota: bad value for option "--quota", or out of range (0-18446744073709551615).
+-m quota --quota 010 => -m quota --quota 8 => quota: 8 bytes
+-m statistic =!> 2 --probability must be specified when using random mode
+-m statistic --mode foo =!> 2 Bad mode "foo"
+-m statistic --mode random =!> 2 --probability must be specified when using random mode
+-m statistic --mode nth =!> 2 --every and --packet must be specified when using nth mode
+-m statistic --mode random --probability 0 => -m statistic --mode random --probability 0.00000000000 => statistic mode random probability 0.00000000000
+-m statistic --mode random --probability 1 => -m statistic --mode random --probability 1.00000000000 => statistic mode random probability 1.00000000000
+-m statistic --mode random --probability 1.1 =!> 2 statistic: bad value for option "--probability", or out of range (0-1).
+-m statistic --mode random --probability -0.1 =!> 2 statistic: bad value for option "--probability", or out of range (0-1).
+-m statistic --mode random --probability 0.1 => -m statistic --mode random --probability 0.10000000009 => statistic mode random probability 0.10000000009
+-m statistic --mode random ! --probability 0.33 => -m statistic --mode random ! --probability 0.33000000007 => statistic mode random ! probability 0.33000000007
+-m statistic --mode random --probability 0.00000001 => -m statistic --mode random --probability 0.00000000978 => statistic mode random probability 0.00000000978
+-m statistic --mode random --probability 0.0000000001 => -m statistic --mode random --probability 0.00000000000 => statistic mode random probability 0.00000000000
+-m statistic --mode random --probability 1e-3 => -m statistic --mode random --probability 0.00100000016 => statistic mode random probability 0.00100000016
+-m statistic --mode random --probability 0.5x =!> 2 statistic: bad value for option "--probability", or out of range (0-1).
+-m statistic --mode random --probability "" =!> 2 statistic: bad value for option "--probability", or out of range (0-1).
+-m statistic --mode random --probability 0.99999 => -m statistic --mode random --probability 0.99998999992 => statistic mode random probability 0.99998999992
+-m statistic --mode random --probability 0.9999999999 => -m statistic --mode random --probability 1.00000000000 => statistic mode random probability 1.00000000000
+-m statistic --mode random --probability .7 => -m statistic --mode random --probability 0.70000000019 => statistic mode random probability 0.70000000019
+-m statistic --mode random --probability 0.5 --every 3 =!> 2 statistic: option "--probability" cannot be used together with "--every".
+-m statistic --mode random --every 3 --packet 0 =!> 2 --probability must be specified when using random mode
+-m statistic --mode nth --probability 0.5 =!> 2 --every and --packet must be specified when using nth mode
+-m statistic --mode nth --every 0 --packet 0 =!> 2 statistic: bad value for option "--every", or out of range (1-4294967295).
+-m statistic --mode nth --every 1 --packet 0 => = => statistic mode nth every 1
+-m statistic --mode nth --every 2 --packet 1 => = => statistic mode nth every 2 packet 1
+-m statistic --mode nth --every 2 --packet 2 =!> 2 the --packet p must be 0 <= p <= n-1
+-m statistic --mode nth ! --every 5 --packet 2 => = => statistic mode nth ! every 5 packet 2
+-m statistic --mode nth --every 5 ! --packet 2 =!> 2 statistic: option "--packet" cannot be inverted.
+-m statistic --mode nth --packet 2 =!> 2 the --packet p must be 0 <= p <= n-1
+-m statistic --mode nth --packet 0 =!> 2 statistic: option "--packet" also requires "--every".
+-m statistic --mode nth --every 3 =!> 2 statistic: option "--every" also requires "--packet".
+-m statistic --every 3 =!> 2 --probability must be specified when using random mode
+-m statistic --probability 0.3 =!> 2 statistic: option "--mode" must be specified
+-m statistic --mode random --probability 0.3 --packet 0 =!> 2 statistic: option "--probability" cannot be used together with "--packet".
+-m statistic --mode nth --every 4294967295 --packet 0 => = => statistic mode nth every 4294967295
+-m statistic --mode nth --every 4294967296 --packet 0 =!> 2 statistic: bad value for option "--every", or out of range (1-4294967295).
+-m statistic --mode random --mode nth --every 10 --packet 0 =!> 2 statistic: option "--mode" can only be used once.
+-m statistic ! --mode random --probability 0.5 =!> 2 statistic: option "--mode" cannot be inverted.
+-m connbytes =!> 2 connbytes: option "--connbytes" must be specified
+-m connbytes --connbytes 0:1000 --connbytes-mode packets --connbytes-dir original => = => connbytes 0:1000 connbytes mode packets connbytes direction original
+-m connbytes ! --connbytes 0:1000 --connbytes-mode packets --connbytes-dir original => = => ! connbytes 0:1000 connbytes mode packets connbytes direction original
+-m connbytes --connbytes 0:1000 --connbytes-mode avgpkt --connbytes-dir both => = => connbytes 0:1000 connbytes mode avgpkt connbytes direction both
+-m connbytes --connbytes -1:0 --connbytes-mode packets --connbytes-dir original =!> 2 connbytes: bad value for option "--connbytes" near "-1:0", or out of range (0-18446744073709551615).
+-m connbytes --connbytes 0:-1 --connbytes-mode packets --connbytes-dir original =!> 2 connbytes: bad value for option "--connbytes" near "-1", or out of range (0-18446744073709551615).
+-m connbytes --connbytes 0: --connbytes-mode packets --connbytes-dir original => -m connbytes --connbytes 0 --connbytes-mode packets --connbytes-dir original => connbytes 0 connbytes mode packets connbytes direction original
+-m connbytes --connbytes :1000 --connbytes-mode packets --connbytes-dir original => -m connbytes --connbytes 0:1000 --connbytes-mode packets --connbytes-dir original => connbytes 0:1000 connbytes mode packets connbytes direction original
+-m connbytes --connbytes : --connbytes-mode packets --connbytes-dir original => -m connbytes --connbytes 0 --connbytes-mode packets --connbytes-dir original => connbytes 0 connbytes mode packets connbytes direction original
+-m connbytes ! --connbytes 1000 --connbytes-mode packets --connbytes-dir original => = => ! connbytes 1000 connbytes mode packets connbytes direction original
+-m connbytes --connbytes 1000:10 --connbytes-mode packets --connbytes-dir original =!> 2 1000 should be less than 10
+-m connbytes ! --connbytes 10:10 --connbytes-mode packets --connbytes-dir original => -m connbytes --connbytes 10:10 --connbytes-mode packets --connbytes-dir original => connbytes 10:10 connbytes mode packets connbytes direction original
+-m connbytes --connbytes 0:18446744073709551615 --connbytes-mode packets --connbytes-dir original => -m connbytes --connbytes 0 --connbytes-mode packets --connbytes-dir original => connbytes 0 connbytes mode packets connbytes direction original
+-m connbytes --connbytes 0:18446744073709551616 --connbytes-mode packets --connbytes-dir original =!> 2 connbytes: bad value for option "--connbytes" near "18446744073709551616", or out of range (0-18446744073709551615).
+-m connbytes --connbytes 0:1000 --connbytes-mode foo --connbytes-dir original =!> 2 Unknown --connbytes-mode ¬foo'
+-m connbytes --connbytes 0:1000 --connbytes-mode packets --connbytes-dir foo =!> 2 Unknown --connbytes-dir ¬foo'
+-m connbytes --connbytes 0:1000 --connbytes-mode packets =!> 2 connbytes: option "--connbytes-dir" must be specified
+-m connbytes --connbytes 0:1000 --connbytes-dir both =!> 2 connbytes: option "--connbytes-mode" must be specified
+-m connbytes --connbytes-mode packets --connbytes-dir both =!> 2 connbytes: option "--connbytes" must be specified
+-m connbytes --connbytes "" --connbytes-mode packets --connbytes-dir both => -m connbytes --connbytes 0 --connbytes-mode packets --connbytes-dir both => connbytes 0 connbytes mode packets connbytes direction both
+-m connbytes --connbytes abc --connbytes-mode packets --connbytes-dir both =!> 2 connbytes: bad value for option "--connbytes" near "abc", or out of range (0-18446744073709551615).
+-m connbytes --connbytes 1:2x --connbytes-mode packets --connbytes-dir both =!> 2 connbytes: Argument to "--connbytes" has unexpected characters near "x".
+-m connbytes --connbytes 1-2 --connbytes-mode packets --connbytes-dir both =!> 2 connbytes: Argument to "--connbytes" has unexpected characters near "-2".
+-m connbytes --connbytes 1:0x10 --connbytes-mode packets --connbytes-dir both => -m connbytes --connbytes 1:16 --connbytes-mode packets --connbytes-dir both => connbytes 1:16 connbytes mode packets connbytes direction both
+-m connbytes --connbytes 0:1:2 --connbytes-mode packets --connbytes-dir both =!> 2 connbytes: Too many components for option "--connbytes" (max: 2)
+-m connbytes --connbytes 08:9 --connbytes-mode packets --connbytes-dir both =!> 2 connbytes: Argument to "--connbytes" has unexpected characters near "8:9".
+-m connbytes --connbytes 1 --connbytes 2 --connbytes-mode packets --connbytes-dir both =!> 2 connbytes: option "--connbytes" can only be used once.
+6 -m connlimit --connlimit-upto 0 => -m connlimit --connlimit-upto 0 --connlimit-mask 128 --connlimit-saddr => #conn src/128 <= 0
+6 -m connlimit --connlimit-above 10 --connlimit-mask 64 => -m connlimit --connlimit-above 10 --connlimit-mask 64 --connlimit-saddr => #conn src/64 > 10
+6 -m connlimit --connlimit-above 10 --connlimit-mask 129 =!> 2 connlimit: bad value for option "--connlimit-mask", neither a valid network mask nor valid CIDR (0-128).
+6 -m connlimit --connlimit-above 10 --connlimit-mask ffff:: => -m connlimit --connlimit-above 10 --connlimit-mask 16 --connlimit-saddr => #conn src/16 > 10
+6 -m connlimit --connlimit-above 3 --connlimit-mask ffff:0:ffff:: => -m connlimit --connlimit-above 3 --connlimit-mask 128 --connlimit-saddr => #conn src/128 > 3
+`);

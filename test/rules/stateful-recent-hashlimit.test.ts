@@ -1,0 +1,160 @@
+import { checkForms } from './stateful-forms.ts';
+
+/**
+ * What iptables-legacy 1.8.9 and a kernel 6.18 made of these lines of recent, hashlimit: recorded in a
+ * namespace, and the same here. See stateful-forms.ts for how a line is read.
+ */
+checkForms(`
+-m recent =!> 2 recent: you must specify one of ¬--set', ¬--rcheck' ¬--update' or ¬--remove'
+-m recent --set => -m recent --set --name DEFAULT --mask 255.255.255.255 --rsource => recent: SET name: DEFAULT side: source mask: 255.255.255.255
+-m recent --rcheck --update =!> 2 recent: option "--rcheck" cannot be used together with "--update".
+-m recent --set --set =!> 2 recent: option "--set" can only be used once.
+-m recent ! --set => -m recent ! --set --name DEFAULT --mask 255.255.255.255 --rsource => ! recent: SET name: DEFAULT side: source mask: 255.255.255.255
+-m recent ! --rcheck --seconds 5 => -m recent ! --rcheck --seconds 5 --name DEFAULT --mask 255.255.255.255 --rsource => ! recent: CHECK seconds: 5 name: DEFAULT side: source mask: 255.255.255.255
+-m recent --rcheck --seconds 0 =!> 2 recent: bad value for option "--seconds", or out of range (1-4294967295).
+-m recent --rcheck --seconds 4294967296 =!> 2 recent: bad value for option "--seconds", or out of range (1-4294967295).
+-m recent --rcheck --hitcount 0 => -m recent --rcheck --name DEFAULT --mask 255.255.255.255 --rsource => recent: CHECK name: DEFAULT side: source mask: 255.255.255.255
+-m recent --rcheck --hitcount 1 => -m recent --rcheck --hitcount 1 --name DEFAULT --mask 255.255.255.255 --rsource => recent: CHECK hit_count: 1 name: DEFAULT side: source mask: 255.255.255.255
+-m recent --rcheck --hitcount 300 => -m recent --rcheck --hitcount 300 --name DEFAULT --mask 255.255.255.255 --rsource => recent: CHECK hit_count: 300 name: DEFAULT side: source mask: 255.255.255.255
+-m recent --rcheck --hitcount 4294967296 =!> 2 recent: bad value for option "--hitcount", or out of range (0-4294967295).
+-m recent --rcheck --hitcount 65535 --name h1 => -m recent --rcheck --hitcount 65535 --name h1 --mask 255.255.255.255 --rsource => recent: CHECK hit_count: 65535 name: h1 side: source mask: 255.255.255.255
+-m recent --rcheck --hitcount 65536 --name h2 =!> 1 Invalid argument. Run ¬dmesg' for more information.
+-m recent --rcheck --hitcount 999 --rttl --name foo --mask 255.255.255.255 --rsource => = => recent: CHECK hit_count: 999 TTL-Match name: foo side: source mask: 255.255.255.255
+-m recent --set --rttl =!> 2 recent: option "--rttl" cannot be used together with "--set".
+-m recent --remove --rttl =!> 2 recent: option "--rttl" cannot be used together with "--remove".
+-m recent --set --seconds 5 =!> 1 Invalid argument. Run ¬dmesg' for more information.
+-m recent --set --hitcount 5 =!> 1 Invalid argument. Run ¬dmesg' for more information.
+-m recent --remove --hitcount 5 =!> 1 Invalid argument. Run ¬dmesg' for more information.
+-m recent --rcheck --reap =!> 2 recent: option "--reap" also requires "--seconds".
+-m recent --rcheck --seconds 5 --reap => -m recent --rcheck --seconds 5 --reap --name DEFAULT --mask 255.255.255.255 --rsource => recent: CHECK seconds: 5 reap name: DEFAULT side: source mask: 255.255.255.255
+-m recent --set --reap =!> 2 recent: option "--reap" also requires "--seconds".
+-m recent --set --reap --seconds 3 =!> 1 Invalid argument. Run ¬dmesg' for more information.
+-m recent --rcheck --rttl --hitcount 3 --seconds 2 --rdest => -m recent --rcheck --seconds 2 --hitcount 3 --rttl --name DEFAULT --mask 255.255.255.255 --rdest => recent: CHECK seconds: 2 hit_count: 3 TTL-Match name: DEFAULT side: dest mask: 255.255.255.255
+-m recent --name foo --set --rdest => -m recent --set --name foo --mask 255.255.255.255 --rdest => recent: SET name: foo side: dest mask: 255.255.255.255
+-m recent --set --rdest --rsource => -m recent --set --name DEFAULT --mask 255.255.255.255 --rsource => recent: SET name: DEFAULT side: source mask: 255.255.255.255
+-m recent --set --rdest --rdest =!> 2 recent: option "--rdest" can only be used once.
+-m recent --name "" --set =!> 1 Invalid argument. Run ¬dmesg' for more information.
+-m recent --name a/b --set =!> 1 Invalid argument. Run ¬dmesg' for more information.
+-m recent --name .. --set =!> 1 Invalid argument. Run ¬dmesg' for more information.
+-m recent --name a --name b --set =!> 2 recent: option "--name" can only be used once.
+-m recent --set --mask 255.255.255.0 => -m recent --set --name DEFAULT --mask 255.255.255.0 --rsource => recent: SET name: DEFAULT side: source mask: 255.255.255.0
+-m recent --set --mask 24 => -m recent --set --name DEFAULT --mask 0.0.0.24 --rsource => recent: SET name: DEFAULT side: source mask: 0.0.0.24
+-m recent --set --mask 255.0.255.0 => -m recent --set --name DEFAULT --mask 255.0.255.0 --rsource => recent: SET name: DEFAULT side: source mask: 255.0.255.0
+-m recent --rcheck ! --seconds 5 =!> 2 recent: option "--seconds" cannot be inverted.
+-m recent ! --update --seconds 60 --hitcount 4 --name DD => -m recent ! --update --seconds 60 --hitcount 4 --name DD --mask 255.255.255.255 --rsource => ! recent: UPDATE seconds: 60 hit_count: 4 name: DD side: source mask: 255.255.255.255
+-m recent ! --remove => -m recent ! --remove --name DEFAULT --mask 255.255.255.255 --rsource => ! recent: REMOVE name: DEFAULT side: source mask: 255.255.255.255
+-m recent --remove --name R --rdest => -m recent --remove --name R --mask 255.255.255.255 --rdest => recent: REMOVE name: R side: dest mask: 255.255.255.255
+-m recent --rcheck --seconds 0x10 => -m recent --rcheck --seconds 16 --name DEFAULT --mask 255.255.255.255 --rsource => recent: CHECK seconds: 16 name: DEFAULT side: source mask: 255.255.255.255
+-m recent --rcheck --seconds -1 =!> 2 recent: bad value for option "--seconds", or out of range (1-4294967295).
+-m recent --rcheck --seconds 5x =!> 2 recent: bad value for option "--seconds", or out of range (1-4294967295).
+-m recent --update --rcheck --set =!> 2 recent: option "--set" cannot be used together with "--rcheck".
+-m recent --rcheck --hitcount 4294967295 =!> 1 Invalid argument. Run ¬dmesg' for more information.
+-m hashlimit --hashlimit-above -5/s --hashlimit-name p1 =!> 2 Rate too fast "-5/s"
+-m hashlimit --hashlimit-above 60000000/min --hashlimit-name p1 => -m hashlimit --hashlimit-above 1000000/sec --hashlimit-burst 5 --hashlimit-name p1 --hashlimit-htable-expire 60000 => limit: above 1000000/sec burst 5 htable-expire 60000
+-m hashlimit --hashlimit-above 60000001/min --hashlimit-name p1 =!> 2 Rate too fast "60000001/min"
+-m hashlimit --hashlimit-above 59999999/min --hashlimit-name p1 => -m hashlimit --hashlimit-above 1000000/sec --hashlimit-burst 5 --hashlimit-name p1 --hashlimit-htable-expire 60000 => limit: above 1000000/sec burst 5 htable-expire 60000
+-m hashlimit --hashlimit-above 4294967297/s --hashlimit-name p1 =!> 2 Rate too fast "4294967297/s"
+-m hashlimit --hashlimit-above 999999/s --hashlimit-name p1 => -m hashlimit --hashlimit-above 1000000/sec --hashlimit-burst 5 --hashlimit-name p1 => limit: above 1000000/sec burst 5
+-m hashlimit --hashlimit-above 33333/s --hashlimit-name p1 => -m hashlimit --hashlimit-above 33333/sec --hashlimit-burst 5 --hashlimit-name p1 => limit: above 33333/sec burst 5
+-m hashlimit --hashlimit-above 7/sec --hashlimit-name p1 => -m hashlimit --hashlimit-above 7/sec --hashlimit-burst 5 --hashlimit-name p1 => limit: above 7/sec burst 5
+-m hashlimit --hashlimit-above 7/hour --hashlimit-name p1 => -m hashlimit --hashlimit-above 7/hour --hashlimit-burst 5 --hashlimit-name p1 => limit: above 7/hour burst 5
+-m hashlimit --hashlimit-above 7777/hour --hashlimit-name p1 => -m hashlimit --hashlimit-above 7777/hour --hashlimit-burst 5 --hashlimit-name p1 => limit: above 7777/hour burst 5
+-m hashlimit --hashlimit-above 65535mb/s --hashlimit-name p1 =!> 1 Invalid argument. Run ¬dmesg' for more information.
+-m hashlimit --hashlimit-above 65536mb/s --hashlimit-name p1 => -m hashlimit --hashlimit-above 0b/s --hashlimit-name p1 => limit: above 0b/s
+-m hashlimit --hashlimit-above 32767mb/s --hashlimit-name p1 => -m hashlimit --hashlimit-above 34359738336b/s --hashlimit-name p1 => limit: above 34359738336b/s
+-m hashlimit --hashlimit-above 32768mb/s --hashlimit-name p1 =!> 1 Invalid argument. Run ¬dmesg' for more information.
+-m hashlimit --hashlimit-above 512kb/s --hashlimit-burst 1536kb --hashlimit-name p2 => -m hashlimit --hashlimit-above 512kb/s --hashlimit-burst 1mb --hashlimit-name p2 => limit: above 512kb/s burst 1mb
+-m hashlimit --hashlimit-above 512kb/s --hashlimit-burst 1000000 --hashlimit-name p2 => -m hashlimit --hashlimit-above 512kb/s --hashlimit-burst 1mb --hashlimit-name p2 => limit: above 512kb/s burst 1mb
+-m hashlimit --hashlimit-above 512kb/s --hashlimit-burst 1000001 --hashlimit-name p2 =!> 2 bad value for option "--hashlimit-burst", or out of range (1-1000000).
+-m hashlimit --hashlimit-above 512kb/s --hashlimit-burst 2000000b --hashlimit-name p2 => -m hashlimit --hashlimit-above 512kb/s --hashlimit-burst 2mb --hashlimit-name p2 => limit: above 512kb/s burst 2mb
+-m hashlimit --hashlimit-above 500b/s --hashlimit-burst 1700b --hashlimit-name p2 => -m hashlimit --hashlimit-above 496b/s --hashlimit-burst 1kb --hashlimit-name p2 => limit: above 496b/s burst 1kb
+-m hashlimit --hashlimit-above 1500b/s --hashlimit-burst 3000 --hashlimit-name p2 => -m hashlimit --hashlimit-above 1488b/s --hashlimit-burst 4kb --hashlimit-name p2 => limit: above 1488b/s burst 4kb
+-m hashlimit --hashlimit-above 5/s --hashlimit-burst 500kb --hashlimit-name p2 => -m hashlimit --hashlimit-above 5/sec --hashlimit-burst 512000 --hashlimit-name p2 => limit: above 5/sec burst 512000
+-m hashlimit --hashlimit-above 5/s --hashlimit-burst 2m --hashlimit-name p2 =!> 2 bad value for option "--hashlimit-burst", or out of range (1-1000000).
+-m hashlimit --hashlimit-above 5/s --hashlimit-burst x --hashlimit-name p2 =!> 2 bad value for option "--hashlimit-burst", or out of range (1-1000000).
+-m hashlimit --hashlimit-above 5/s --hashlimit-burst "" --hashlimit-name p2 =!> 2 bad value for option "--hashlimit-burst", or out of range (1-1000000).
+-m hashlimit --hashlimit-above 5/s --hashlimit-burst 0x10 --hashlimit-name p2 => -m hashlimit --hashlimit-above 5/sec --hashlimit-burst 16 --hashlimit-name p2 => limit: above 5/sec burst 16
+-m hashlimit --hashlimit-above 50/min --hashlimit-name q1 --hashlimit-rate-match --hashlimit-rate-interval 5 => -m hashlimit --hashlimit-above 50/sec --hashlimit-burst 5 --hashlimit-name q1 --hashlimit-htable-expire 60000 --hashlimit-rate-match --hashlimit-rate-interval 5 => limit: above 10/sec burst 5 htable-expire 60000 rate-match rate-interval 5
+-m hashlimit --hashlimit-rate-interval 5 --hashlimit-rate-match --hashlimit-above 50/min --hashlimit-name q1 => -m hashlimit --hashlimit-above 50/sec --hashlimit-burst 5 --hashlimit-name q1 --hashlimit-htable-expire 60000 --hashlimit-rate-match --hashlimit-rate-interval 5 => limit: above 10/sec burst 5 htable-expire 60000 rate-match rate-interval 5
+-m hashlimit --hashlimit-above 50/min --hashlimit-name q1 --hashlimit-rate-interval 5 => -m hashlimit --hashlimit-above 50/min --hashlimit-burst 5 --hashlimit-name q1 => limit: above 10/min burst 5
+-m hashlimit --hashlimit-above 50/min --hashlimit-name q1 --hashlimit-rate-match => -m hashlimit --hashlimit-above 50/sec --hashlimit-burst 5 --hashlimit-name q1 --hashlimit-htable-expire 60000 --hashlimit-rate-match --hashlimit-rate-interval 60 => limit: above 50/min burst 5 rate-match rate-interval 60
+-m hashlimit --hashlimit-above 50/hour --hashlimit-name q1 --hashlimit-rate-match => -m hashlimit --hashlimit-above 50/sec --hashlimit-burst 5 --hashlimit-name q1 --hashlimit-htable-expire 3600000 --hashlimit-rate-match --hashlimit-rate-interval 3600 => limit: above 50/hour burst 5 rate-match rate-interval 3600
+-m hashlimit --hashlimit-above 7/min --hashlimit-name q1 --hashlimit-rate-match --hashlimit-rate-interval 3 => -m hashlimit --hashlimit-above 7/sec --hashlimit-burst 5 --hashlimit-name q1 --hashlimit-htable-expire 60000 --hashlimit-rate-match --hashlimit-rate-interval 3 => limit: above 140/min burst 5 rate-match rate-interval 3
+-m hashlimit --hashlimit-above 5kb/s --hashlimit-name q1 --hashlimit-rate-match --hashlimit-rate-interval 10 => = => limit: above 5kb/s rate-match rate-interval 10
+-m hashlimit --hashlimit-above 5kb/s --hashlimit-name q1 --hashlimit-rate-match => = => limit: above 5kb/s rate-match
+-m hashlimit --hashlimit-above 5kb/s --hashlimit-name q1 --hashlimit-rate-interval 10 => -m hashlimit --hashlimit-above 5kb/s --hashlimit-name q1 => limit: above 5kb/s
+-m hashlimit --hashlimit-above 5kb/s --hashlimit-burst 10kb --hashlimit-name q1 --hashlimit-rate-match --hashlimit-rate-interval 10 => = => limit: above 5kb/s burst 10kb rate-match rate-interval 10
+-m hashlimit --hashlimit-above 5/s --hashlimit-name q2 --hashlimit-rate-match --hashlimit-rate-interval 4294967295 =!> 2 hashlimit: Bad value for "--hashlimit-rate-interval" option: "4294967295"
+-m hashlimit --hashlimit-above 5/s --hashlimit-name q2 --hashlimit-rate-match --hashlimit-rate-interval 4294967296 =!> 2 hashlimit: Bad value for "--hashlimit-rate-interval" option: "4294967296"
+-m hashlimit --hashlimit-above 5/s --hashlimit-name q2 --hashlimit-rate-match --hashlimit-rate-interval 5x => -m hashlimit --hashlimit-above 5/sec --hashlimit-burst 5 --hashlimit-name q2 --hashlimit-rate-match --hashlimit-rate-interval 5 => limit: above 1/sec burst 5 rate-match rate-interval 5
+-m hashlimit --hashlimit-above 5/s --hashlimit-name q2 --hashlimit-rate-match --hashlimit-rate-interval -1 =!> 2 hashlimit: Bad value for "--hashlimit-rate-interval" option: "-1"
+-m hashlimit --hashlimit-above 5/s --hashlimit-name q3 ! --hashlimit-burst 3 =!> 2 hashlimit: option "--hashlimit-burst" cannot be inverted.
+-m hashlimit --hashlimit-above 5/s --hashlimit-name q3 --hashlimit-name q4 =!> 2 hashlimit: option "--hashlimit-name" can only be used once.
+-m hashlimit --hashlimit-above 5/s --hashlimit 6/s --hashlimit-name q3 =!> 2 hashlimit: option "--hashlimit-upto" cannot be used together with "--hashlimit-above".
+-m hashlimit --hashlimit-upto 5/s --hashlimit 6/s --hashlimit-name q3 =!> 2 hashlimit: option "--hashlimit-upto" can only be used once.
+-m hashlimit --hashlimit-above 5/s --hashlimit-above 5/s --hashlimit-name q3 =!> 2 hashlimit: option "--hashlimit-above" can only be used once.
+-m hashlimit --hashlimit-above 5/s --hashlimit-name q3 --hashlimit-htable-size x =!> 2 hashlimit: bad value for option "--hashlimit-htable-size", or out of range (0-4294967295).
+-m hashlimit --hashlimit-above 5/s --hashlimit-name q3 --hashlimit-htable-size 4294967296 =!> 2 hashlimit: bad value for option "--hashlimit-htable-size", or out of range (0-4294967295).
+-m hashlimit --hashlimit-above 5/s --hashlimit-name q3 --hashlimit-htable-size 2000000 => -m hashlimit --hashlimit-above 5/sec --hashlimit-burst 5 --hashlimit-name q3 --hashlimit-htable-size 1048576 => limit: above 5/sec burst 5 htable-size 1048576
+-m hashlimit --hashlimit-above 5/s --hashlimit-name q5 --hashlimit-htable-max 4000000000 => -m hashlimit --hashlimit-above 5/sec --hashlimit-burst 5 --hashlimit-name q5 --hashlimit-htable-max 1048576 => limit: above 5/sec burst 5 htable-max 1048576
+-m hashlimit --hashlimit-above 5/s --hashlimit-name q5 --hashlimit-srcmask 256 =!> 1 Invalid argument. Run ¬dmesg' for more information.
+-m hashlimit --hashlimit-above 5/s --hashlimit-name q5 --hashlimit-srcmask 200 =!> 1 Invalid argument. Run ¬dmesg' for more information.
+-m hashlimit --hashlimit-above 5/s --hashlimit-name q5 --hashlimit-srcmask x =!> 2 hashlimit: bad value for option "--hashlimit-srcmask", neither a valid network mask nor valid CIDR (0-32).
+-m hashlimit --hashlimit-above 5/s --hashlimit-name q5 --hashlimit-srcmask 255.0.255.0 =!> 1 Invalid argument. Run ¬dmesg' for more information.
+-m hashlimit =!> 2 You have to specify --hashlimit
+-m hashlimit --hashlimit-upto 5/s =!> 2 hashlimit: option "--hashlimit-name" must be specified
+-m hashlimit --hashlimit-name x =!> 2 You have to specify --hashlimit
+-m hashlimit --hashlimit-upto 5/s --hashlimit-name a1 => -m hashlimit --hashlimit-upto 5/sec --hashlimit-burst 5 --hashlimit-name a1 => limit: up to 5/sec burst 5
+-m hashlimit --hashlimit 5/s --hashlimit-name a2 --hashlimit-mode srcip => -m hashlimit --hashlimit-upto 5/sec --hashlimit-burst 5 --hashlimit-mode srcip --hashlimit-name a2 => limit: up to 5/sec burst 5 mode srcip
+-m hashlimit ! --hashlimit 5/s --hashlimit-name a2 => -m hashlimit --hashlimit-above 5/sec --hashlimit-burst 5 --hashlimit-name a2 => limit: above 5/sec burst 5
+-m hashlimit ! --hashlimit-upto 5/s --hashlimit-name a2 => -m hashlimit --hashlimit-above 5/sec --hashlimit-burst 5 --hashlimit-name a2 => limit: above 5/sec burst 5
+-m hashlimit ! --hashlimit-above 5/s --hashlimit-name a2 => -m hashlimit --hashlimit-upto 5/sec --hashlimit-burst 5 --hashlimit-name a2 => limit: up to 5/sec burst 5
+-m hashlimit --hashlimit-above 5/s --hashlimit-upto 5/s --hashlimit-name a2 =!> 2 hashlimit: option "--hashlimit-upto" cannot be used together with "--hashlimit-above".
+-m hashlimit --hashlimit-above 1/min --hashlimit-burst 0 --hashlimit-name b0 =!> 2 bad value for option "--hashlimit-burst", or out of range (1-1000000).
+-m hashlimit --hashlimit-above 1/min --hashlimit-burst 10 --hashlimit-name b1 --hashlimit-mode srcip,dstip,srcport,dstport --hashlimit-srcmask 24 --hashlimit-dstmask 16 --hashlimit-htable-size 100 --hashlimit-htable-max 200 --hashlimit-htable-gcinterval 10000 --hashlimit-htable-expire 3000 => -m hashlimit --hashlimit-above 1/min --hashlimit-burst 10 --hashlimit-mode srcip,srcport,dstip,dstport --hashlimit-name b1 --hashlimit-htable-size 100 --hashlimit-htable-max 200 --hashlimit-htable-gcinterval 10000 --hashlimit-htable-expire 3000 --hashlimit-srcmask 24 --hashlimit-dstmask 16 => limit: above 1/min burst 10 mode srcip-srcport-dstip-dstport htable-size 100 htable-max 200 htable-gcinterval 10000 htable-expire 3000 srcmask 24 dstmask 16
+-m hashlimit --hashlimit-above 1/min --hashlimit-mode dstport,srcip --hashlimit-name b2 => -m hashlimit --hashlimit-above 1/min --hashlimit-burst 5 --hashlimit-mode srcip,dstport --hashlimit-name b2 => limit: above 1/min burst 5 mode srcip-dstport
+-m hashlimit --hashlimit-above 1/min --hashlimit-mode none --hashlimit-name b3 =!> 2 hashlimit: Bad value for "--hashlimit-mode" option: "none"
+-m hashlimit --hashlimit-above 1/min --hashlimit-mode "" --hashlimit-name b3 => -m hashlimit --hashlimit-above 1/min --hashlimit-burst 5 --hashlimit-name b3 => limit: above 1/min burst 5
+-m hashlimit --hashlimit-above 1/min --hashlimit-mode srcip,srcip --hashlimit-name b4 => -m hashlimit --hashlimit-above 1/min --hashlimit-burst 5 --hashlimit-mode srcip --hashlimit-name b4 => limit: above 1/min burst 5 mode srcip
+-m hashlimit --hashlimit-above 1/min --hashlimit-mode srcip, --hashlimit-name b4 => -m hashlimit --hashlimit-above 1/min --hashlimit-burst 5 --hashlimit-mode srcip --hashlimit-name b4 => limit: above 1/min burst 5 mode srcip
+-m hashlimit --hashlimit-above 1/min --hashlimit-mode srcip,,dstip --hashlimit-name b4 => -m hashlimit --hashlimit-above 1/min --hashlimit-burst 5 --hashlimit-mode srcip,dstip --hashlimit-name b4 => limit: above 1/min burst 5 mode srcip-dstip
+-m hashlimit --hashlimit-above 1/min --hashlimit-mode ,srcip --hashlimit-name b4 => -m hashlimit --hashlimit-above 1/min --hashlimit-burst 5 --hashlimit-mode srcip --hashlimit-name b4 => limit: above 1/min burst 5 mode srcip
+-m hashlimit --hashlimit-above 1/min --hashlimit-name "" --hashlimit-mode srcip =!> 2 Argument must have a minimum length of 1 characters
+-m hashlimit --hashlimit-above 1/min --hashlimit-name a/b --hashlimit-mode srcip =!> 1 Invalid argument. Run ¬dmesg' for more information.
+-m hashlimit --hashlimit-above 1/day --hashlimit-name c1 =!> 1 Numerical result out of range.
+-m hashlimit --hashlimit-above 1/day --hashlimit-burst 1 --hashlimit-name c1 => = => limit: above 1/day burst 1
+-m hashlimit --hashlimit-above 1/day --hashlimit-burst 2 --hashlimit-name c1 =!> 1 Numerical result out of range.
+-m hashlimit --hashlimit-above 1000/day --hashlimit-name c1 => -m hashlimit --hashlimit-above 1000/day --hashlimit-burst 5 --hashlimit-name c1 => limit: above 1000/day burst 5
+-m hashlimit --hashlimit-above 10x --hashlimit-name c1 => -m hashlimit --hashlimit-above 10/sec --hashlimit-burst 5 --hashlimit-name c1 => limit: above 10/sec burst 5
+-m hashlimit --hashlimit-above 10/secx --hashlimit-name c1 =!> 2 hashlimit: Bad value for "--hashlimit-above" option: "10/secx"
+-m hashlimit --hashlimit-above 512kb/s --hashlimit-name d1 => = => limit: above 512kb/s
+-m hashlimit --hashlimit-above 1b/s --hashlimit-name d1 => -m hashlimit --hashlimit-above 0b/s --hashlimit-name d1 => limit: above 0b/s
+-m hashlimit --hashlimit-above 1Mb/s --hashlimit-name d1 => -m hashlimit --hashlimit-above 0b/s --hashlimit-name d1 => limit: above 0b/s
+-m hashlimit --hashlimit-above 1KB/s --hashlimit-name d1 => -m hashlimit --hashlimit-above 1/sec --hashlimit-burst 5 --hashlimit-name d1 => limit: above 1/sec burst 5
+-m hashlimit --hashlimit-above 4096mb/s --hashlimit-name d1 => -m hashlimit --hashlimit-above 4581298432b/s --hashlimit-name d1 => limit: above 4581298432b/s
+-m hashlimit --hashlimit-above 0b/s --hashlimit-name d1 =!> 2 hashlimit: Bad value for "--hashlimit-above" option: "0b/s"
+-m hashlimit --hashlimit-above 1mb/sec --hashlimit-name d1 => -m hashlimit --hashlimit-above 1mb/s --hashlimit-name d1 => limit: above 1mb/s
+-m hashlimit --hashlimit-above 1mb --hashlimit-name d1 => -m hashlimit --hashlimit-above 1/sec --hashlimit-burst 5 --hashlimit-name d1 => limit: above 1/sec burst 5
+-m hashlimit --hashlimit-above 512kb/s --hashlimit-burst 1mb --hashlimit-name d2 --hashlimit-mode srcip => -m hashlimit --hashlimit-above 512kb/s --hashlimit-burst 1mb --hashlimit-mode srcip --hashlimit-name d2 => limit: above 512kb/s burst 1mb mode srcip
+-m hashlimit --hashlimit-above 512kb/s --hashlimit-burst 511kb --hashlimit-name d3 =!> 2 burst cannot be smaller than 524288b
+-m hashlimit --hashlimit-above 512kb/s --hashlimit-burst 5000kb --hashlimit-name d3 => -m hashlimit --hashlimit-above 512kb/s --hashlimit-burst 5mb --hashlimit-name d3 => limit: above 512kb/s burst 5mb
+-m hashlimit --hashlimit-above 512kb/s --hashlimit-burst 4096mb --hashlimit-name d3 => -m hashlimit --hashlimit-above 512kb/s --hashlimit-name d3 --hashlimit-htable-expire 60000 => limit: above 512kb/s htable-expire 60000
+-m hashlimit --hashlimit-above 5/s --hashlimit-burst 5b --hashlimit-name d3 => -m hashlimit --hashlimit-above 5/sec --hashlimit-burst 5 --hashlimit-name d3 => limit: above 5/sec burst 5
+-m hashlimit --hashlimit-above 5/s --hashlimit-name e1 --hashlimit-srcmask 33 =!> 1 Invalid argument. Run ¬dmesg' for more information.
+-m hashlimit --hashlimit-above 5/s --hashlimit-name e1 --hashlimit-srcmask 0 => -m hashlimit --hashlimit-above 5/sec --hashlimit-burst 5 --hashlimit-name e1 --hashlimit-srcmask 0 => limit: above 5/sec burst 5 srcmask 0
+-m hashlimit --hashlimit-above 5/s --hashlimit-name e1 --hashlimit-srcmask 32 --hashlimit-dstmask 32 => -m hashlimit --hashlimit-above 5/sec --hashlimit-burst 5 --hashlimit-name e1 => limit: above 5/sec burst 5
+-m hashlimit --hashlimit-above 5/s --hashlimit-name e1 --hashlimit-srcmask 255.255.0.0 => -m hashlimit --hashlimit-above 5/sec --hashlimit-burst 5 --hashlimit-name e1 --hashlimit-srcmask 16 => limit: above 5/sec burst 5 srcmask 16
+-m hashlimit --hashlimit-above 5/s --hashlimit-name e1 --hashlimit-htable-expire 0 =!> 1 Invalid argument. Run ¬dmesg' for more information.
+-m hashlimit --hashlimit-above 5/s --hashlimit-name e1 --hashlimit-htable-gcinterval 0 =!> 1 Invalid argument. Run ¬dmesg' for more information.
+-m hashlimit --hashlimit-above 5/s --hashlimit-name e2 --hashlimit-htable-gcinterval 1000 --hashlimit-htable-expire 10000 => -m hashlimit --hashlimit-above 5/sec --hashlimit-burst 5 --hashlimit-name e2 --hashlimit-htable-expire 10000 => limit: above 5/sec burst 5 htable-expire 10000
+-m hashlimit --hashlimit-above 5/s --hashlimit-name f2 --hashlimit-rate-match --hashlimit-rate-interval 10 => -m hashlimit --hashlimit-above 5/sec --hashlimit-burst 5 --hashlimit-name f2 --hashlimit-rate-match --hashlimit-rate-interval 10 => limit: above 30/min burst 5 htable-expire 1000 rate-match rate-interval 10
+-m hashlimit --hashlimit-above 5/s --hashlimit-name f3 --hashlimit-rate-interval 10 => -m hashlimit --hashlimit-above 5/sec --hashlimit-burst 5 --hashlimit-name f3 => limit: above 30/min burst 5 htable-expire 1000
+-m hashlimit --hashlimit-above 20kb/s --hashlimit-burst 1mb --hashlimit-mode dstip --hashlimit-name f7 --hashlimit-rate-match => = => limit: above 20kb/s burst 1mb mode dstip rate-match
+-m hashlimit --hashlimit-above 1/day --hashlimit-name f9 --hashlimit-rate-match => -m hashlimit --hashlimit-above 1/sec --hashlimit-burst 5 --hashlimit-name f9 --hashlimit-htable-expire 86400000 --hashlimit-rate-match --hashlimit-rate-interval 86400 => limit: above 1/day burst 5 rate-match rate-interval 86400
+-m hashlimit --hashlimit-above 5/s --hashlimit-name q7 --hashlimit-rate-match --hashlimit-rate-interval 7 --hashlimit-srcmask 24 => -m hashlimit --hashlimit-above 5/sec --hashlimit-burst 5 --hashlimit-name q7 --hashlimit-srcmask 24 --hashlimit-rate-match --hashlimit-rate-interval 7 => limit: above 61714/day burst 5 htable-expire 1000 srcmask 24 rate-match rate-interval 7
+6 -m recent --set => -m recent --set --name DEFAULT --mask ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff --rsource => recent: SET name: DEFAULT side: source mask: ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff
+6 -m recent --set --mask ffff:ffff:: => -m recent --set --name DEFAULT --mask ffff:ffff:: --rsource => recent: SET name: DEFAULT side: source mask: ffff:ffff::
+6 -m hashlimit --hashlimit-above 5/s --hashlimit-name g1 --hashlimit-srcmask 64 --hashlimit-mode srcip => -m hashlimit --hashlimit-above 5/sec --hashlimit-burst 5 --hashlimit-mode srcip --hashlimit-name g1 --hashlimit-srcmask 64 => limit: above 5/sec burst 5 mode srcip srcmask 64
+6 -m hashlimit --hashlimit-above 5/s --hashlimit-name g2 --hashlimit-srcmask 128 --hashlimit-mode srcip => -m hashlimit --hashlimit-above 5/sec --hashlimit-burst 5 --hashlimit-mode srcip --hashlimit-name g2 => limit: above 5/sec burst 5 mode srcip
+6 -m hashlimit --hashlimit-above 5/s --hashlimit-name g3 --hashlimit-srcmask 129 --hashlimit-mode srcip =!> 2 hashlimit: bad value for option "--hashlimit-srcmask", neither a valid network mask nor valid CIDR (0-128).
+`);

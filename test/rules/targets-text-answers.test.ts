@@ -1,0 +1,212 @@
+import { describe } from 'node:test';
+import { testForms } from './forms.ts';
+
+// What iptables-legacy 1.8.9 on kernel 6.18 answered, rule by rule.
+describe('text of LOG, NFLOG, REJECT, NFQUEUE, QUEUE, TPROXY and SYNPROXY', () => {
+  testForms(String.raw`
+# 4 filter INPUT
+-j NFLOG ; =
+-j NFLOG --nflog-group 1 ; = ; nflog-group 1
+-j NFLOG --nflog-group 65535 ; = ; nflog-group 65535
+-j NFLOG --nflog-group 65536 ; ! NFLOG: bad value for option "--nflog-group", or out of range (0-65535).
+-j NFLOG --nflog-group 0 ; -j NFLOG
+-j NFLOG --nflog-group -1 ; ! NFLOG: bad value for option "--nflog-group", or out of range (0-65535).
+-j NFLOG --nflog-group x ; ! NFLOG: bad value for option "--nflog-group", or out of range (0-65535).
+-j NFLOG --nflog-range 1 ; = ; nflog-range 1
+-j NFLOG --nflog-range 0 ; -j NFLOG
+-j NFLOG --nflog-range 4294967295 ; = ; nflog-range 4294967295
+-j NFLOG --nflog-range 4294967296 ; ! NFLOG: bad value for option "--nflog-range", or out of range (0-4294967295).
+-j NFLOG --nflog-range -1 ; ! NFLOG: bad value for option "--nflog-range", or out of range (0-4294967295).
+-j NFLOG --nflog-size 0 ; = ; nflog-size 0
+-j NFLOG --nflog-size 1 ; = ; nflog-size 1
+-j NFLOG --nflog-size 4294967295 ; = ; nflog-size 4294967295
+-j NFLOG --nflog-size 4294967296 ; ! NFLOG: bad value for option "--nflog-size", or out of range (0-4294967295).
+-j NFLOG --nflog-size 1 --nflog-range 2 ; ! NFLOG: option "--nflog-range" cannot be used together with "--nflog-size".
+-j NFLOG --nflog-threshold 1 ; = ; nflog-threshold 1
+-j NFLOG --nflog-threshold 0 ; -j NFLOG
+-j NFLOG --nflog-threshold 65535 ; = ; nflog-threshold 65535
+-j NFLOG --nflog-threshold 65536 ; ! NFLOG: bad value for option "--nflog-threshold", or out of range (0-65535).
+-j NFLOG --nflog-threshold -1 ; ! NFLOG: bad value for option "--nflog-threshold", or out of range (0-65535).
+-j NFLOG --nflog-prefix xxx ; = ; nflog-prefix xxx
+-j NFLOG --nflog-prefix "xxx yy" ; = ; nflog-prefix "xxx yy"
+-j NFLOG --nflog-prefix "" ; ! Argument must have a minimum length of 1 characters
+-j NFLOG --nflog-prefix xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx ; = ; nflog-prefix xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
+-j NFLOG --nflog-prefix xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx ; -j NFLOG --nflog-prefix xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx ; nflog-prefix xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
+-j NFLOG --nflog-prefix xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx ; -j NFLOG --nflog-prefix xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx ; nflog-prefix xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
+-j NFLOG --nflog-group 3 --nflog-prefix "ab c" --nflog-size 5 --nflog-threshold 7 ; -j NFLOG --nflog-prefix "ab c" --nflog-group 3 --nflog-size 5 --nflog-threshold 7 ; nflog-prefix "ab c" nflog-group 3 nflog-size 5 nflog-threshold 7
+-j NFLOG --nflog-group 3 --nflog-group 4 ; ! NFLOG: option "--nflog-group" can only be used once.
+-j NFLOG ! --nflog-group 3 ; ! NFLOG: option "--nflog-group" cannot be inverted.
+-j NFQUEUE ; -j NFQUEUE --queue-num 0 ; NFQUEUE num 0
+-j NFQUEUE --queue-num 0 ; = ; NFQUEUE num 0
+-j NFQUEUE --queue-num 65535 ; = ; NFQUEUE num 65535
+-j NFQUEUE --queue-num 65536 ; ! NFQUEUE: bad value for option "--queue-num", or out of range (0-65535).
+-j NFQUEUE --queue-num -1 ; ! NFQUEUE: bad value for option "--queue-num", or out of range (0-65535).
+-j NFQUEUE --queue-balance 0:65535 ; ! Invalid argument. Run ^dmesg' for more information.
+-j NFQUEUE --queue-balance 0:65536 ; ! NFQUEUE: bad value for option "--queue-balance" near "65536", or out of range (0-65535).
+-j NFQUEUE --queue-balance -1:65535 ; ! NFQUEUE: bad value for option "--queue-balance" near "-1:65535", or out of range (0-65535).
+-j NFQUEUE --queue-balance 0:6 ; = ; NFQUEUE balance 0:6
+-j NFQUEUE --queue-balance 2:6 ; = ; NFQUEUE balance 2:6
+-j NFQUEUE --queue-balance 6:2 ; ! 6 should be less than 2
+-j NFQUEUE --queue-balance 6:6 ; ! 6 should be less than 6
+-j NFQUEUE --queue-balance 6 ; ! Bad range "6"
+-j NFQUEUE --queue-balance :6 ; -j NFQUEUE --queue-balance 0:6 ; NFQUEUE balance 0:6
+-j NFQUEUE --queue-balance 6: ; -j NFQUEUE --queue-balance 6:65535 ; NFQUEUE balance 6:65535
+-j NFQUEUE --queue-balance : ; ! Invalid argument. Run ^dmesg' for more information.
+-j NFQUEUE --queue-balance 0:6 --queue-cpu-fanout ; = ; NFQUEUE balance 0:6 cpu-fanout
+-j NFQUEUE --queue-cpu-fanout ; ! NFQUEUE: option "--queue-cpu-fanout" also requires "--queue-balance".
+-j NFQUEUE --queue-num 1 --queue-cpu-fanout ; ! NFQUEUE: option "--queue-cpu-fanout" also requires "--queue-balance".
+-j NFQUEUE --queue-num 1 --queue-balance 0:6 ; ! NFQUEUE: option "--queue-num" cannot be used together with "--queue-balance".
+-j NFQUEUE --queue-num 0 --queue-bypass ; = ; NFQUEUE num 0 bypass
+-j NFQUEUE --queue-bypass ; -j NFQUEUE --queue-num 0 --queue-bypass ; NFQUEUE num 0 bypass
+-j NFQUEUE --queue-balance 0:6 --queue-cpu-fanout --queue-bypass ; -j NFQUEUE --queue-balance 0:6 --queue-bypass --queue-cpu-fanout ; NFQUEUE balance 0:6 bypass cpu-fanout
+-j NFQUEUE --queue-num 6 --queue-bypass --queue-bypass ; ! NFQUEUE: option "--queue-bypass" can only be used once.
+-j NFQUEUE --queue-num x ; ! NFQUEUE: bad value for option "--queue-num", or out of range (0-65535).
+-j QUEUE ; =
+-j SYNPROXY ; ! Invalid argument. Run ^dmesg' for more information.
+-p tcp -j SYNPROXY ; = ; SYNPROXY
+-j SYNPROXY --sack-perm --timestamp --mss 1460 --wscale 9 ; ! Invalid argument. Run ^dmesg' for more information.
+-p tcp -m tcp --tcp-flags FIN,SYN,RST,ACK SYN -j SYNPROXY --sack-perm --timestamp --wscale 9 --mss 1460 ; = ; SYNPROXY sack-perm timestamp wscale 9 mss 1460
+-j LOG ; = ; LOG level warn ; LOG flags 0 level 4
+-j LOG --log-prefix "test: " ; = ; LOG level warn prefix "test: " ; LOG flags 0 level 4 prefix "test: "
+-j LOG --log-prefix "test: " --log-level 1 ; = ; LOG level alert prefix "test: " ; LOG flags 0 level 1 prefix "test: "
+-j LOG --log-prefix "test: " --log-level alert ; -j LOG --log-prefix "test: " --log-level 1 ; LOG level alert prefix "test: " ; LOG flags 0 level 1 prefix "test: "
+-j LOG --log-level debug ; -j LOG --log-level 7 ; LOG level debug ; LOG flags 0 level 7
+-j LOG --log-level DEBUG ; ! log level "DEBUG" unknown
+-j LOG --log-level info ; -j LOG --log-level 6 ; LOG level info ; LOG flags 0 level 6
+-j LOG --log-level notice ; -j LOG --log-level 5 ; LOG level notice ; LOG flags 0 level 5
+-j LOG --log-level warning ; -j LOG ; LOG level warn ; LOG flags 0 level 4
+-j LOG --log-level warn ; ! log level "warn" unknown
+-j LOG --log-level error ; -j LOG --log-level 3 ; LOG level err ; LOG flags 0 level 3
+-j LOG --log-level err ; ! log level "err" unknown
+-j LOG --log-level crit ; -j LOG --log-level 2 ; LOG level crit ; LOG flags 0 level 2
+-j LOG --log-level emerg ; -j LOG --log-level 0 ; LOG level emerg ; LOG flags 0 level 0
+-j LOG --log-level panic ; -j LOG --log-level 0 ; LOG level emerg ; LOG flags 0 level 0
+-j LOG --log-level pan ; ! log level "pan" unknown
+-j LOG --log-level e ; ! log level "e" unknown
+-j LOG --log-level 8 ; ! log level "8" unknown
+-j LOG --log-level 0 ; = ; LOG level emerg ; LOG flags 0 level 0
+-j LOG --log-level 0x4 ; -j LOG ; LOG level warn ; LOG flags 0 level 4
+-j LOG --log-level -1 ; ! log level "-1" unknown
+-j LOG --log-level "" ; ! log level "" unknown
+-j LOG --log-tcp-sequence --log-tcp-options --log-ip-options --log-uid --log-macdecode ; = ; LOG level warn tcp-sequence tcp-options ip-options uid macdecode ; LOG flags 47 level 4
+-j LOG --log-ip-options ; = ; LOG level warn ip-options ; LOG flags 4 level 4
+-j LOG --log-prefix 01234567890123456789012345678 ; = ; LOG level warn prefix "01234567890123456789012345678" ; LOG flags 0 level 4 prefix "01234567890123456789012345678"
+-j LOG --log-prefix 012345678901234567890123456789 ; -j LOG --log-prefix 01234567890123456789012345678 ; LOG level warn prefix "01234567890123456789012345678" ; LOG flags 0 level 4 prefix "01234567890123456789012345678"
+-j LOG --log-prefix "0123456789012345678901234567890123456789" ; -j LOG --log-prefix 01234567890123456789012345678 ; LOG level warn prefix "01234567890123456789012345678" ; LOG flags 0 level 4 prefix "01234567890123456789012345678"
+-j LOG --log-prefix "" ; ! Argument must have a minimum length of 1 characters
+-j LOG --log-prefix a --log-prefix b ; ! LOG: option "--log-prefix" can only be used once.
+-j LOG --log-prefix "it's" ; -j LOG --log-prefix "it\'s" ; LOG level warn prefix "it's" ; LOG flags 0 level 4 prefix "it's"
+-j LOG --log-prefix "a\"b" ; = ; LOG level warn prefix "a"b" ; LOG flags 0 level 4 prefix "a"b"
+-j LOG --log-prefix "a\\b" ; = ; LOG level warn prefix "a\b" ; LOG flags 0 level 4 prefix "a\b"
+-j LOG --log-prefix a:b ; -j LOG --log-prefix "a:b" ; LOG level warn prefix "a:b" ; LOG flags 0 level 4 prefix "a:b"
+-j LOG ! --log-prefix a ; ! LOG: option "--log-prefix" cannot be inverted.
+-j LOG --log-level bad ; ! log level "bad" unknown
+-j LOG --log-prefix ; ! option "--log-prefix" requires an argument
+-j LOG --log-uid --log-uid ; ! LOG: option "--log-uid" can only be used once.
+-j REJECT ; -j REJECT --reject-with icmp-port-unreachable ; reject-with icmp-port-unreachable
+-j REJECT --reject-with icmp-net-unreachable ; = ; reject-with icmp-net-unreachable
+-j REJECT --reject-with net-unreach ; -j REJECT --reject-with icmp-net-unreachable ; reject-with icmp-net-unreachable
+-j REJECT --reject-with host-unreach ; -j REJECT --reject-with icmp-host-unreachable ; reject-with icmp-host-unreachable
+-j REJECT --reject-with proto-unreach ; -j REJECT --reject-with icmp-proto-unreachable ; reject-with icmp-proto-unreachable
+-j REJECT --reject-with port-unreach ; -j REJECT --reject-with icmp-port-unreachable ; reject-with icmp-port-unreachable
+-j REJECT --reject-with net-prohib ; -j REJECT --reject-with icmp-net-prohibited ; reject-with icmp-net-prohibited
+-j REJECT --reject-with host-prohib ; -j REJECT --reject-with icmp-host-prohibited ; reject-with icmp-host-prohibited
+-j REJECT --reject-with admin-prohib ; -j REJECT --reject-with icmp-admin-prohibited ; reject-with icmp-admin-prohibited
+-j REJECT --reject-with icmp-admin-prohibited ; = ; reject-with icmp-admin-prohibited
+-p tcp -j REJECT --reject-with tcp-reset ; = ; reject-with tcp-reset
+-p tcp -j REJECT --reject-with tcp-rst ; -p tcp -j REJECT --reject-with tcp-reset ; reject-with tcp-reset
+-p udp -j REJECT --reject-with tcp-reset ; ! Invalid argument. Run ^dmesg' for more information.
+-j REJECT --reject-with tcp-reset ; ! Invalid argument. Run ^dmesg' for more information.
+! -p tcp -j REJECT --reject-with tcp-reset ; ! Invalid argument. Run ^dmesg' for more information.
+-j REJECT --reject-with echo-reply ; ! unknown reject type "echo-reply"
+-j REJECT --reject-with echoreply ; ! unknown reject type "echoreply"
+-j REJECT --reject-with ICMP-HOST-UNREACHABLE ; -j REJECT --reject-with icmp-host-unreachable ; reject-with icmp-host-unreachable
+-j REJECT --reject-with icmp- ; -j REJECT --reject-with icmp-net-unreachable ; reject-with icmp-net-unreachable
+-j REJECT --reject-with host ; -j REJECT --reject-with icmp-host-unreachable ; reject-with icmp-host-unreachable
+-j REJECT --reject-with bogus ; ! unknown reject type "bogus"
+-j REJECT --reject-with "" ; -j REJECT --reject-with icmp-net-unreachable ; reject-with icmp-net-unreachable
+-j REJECT --reject-with icmp6-no-route ; ! unknown reject type "icmp6-no-route"
+-j REJECT --reject-with ; ! option "--reject-with" requires an argument
+-j REJECT ! --reject-with icmp-net-unreachable ; ! REJECT: option "--reject-with" cannot be inverted.
+-j REJECT --reject-with icmp-net-unreachable --reject-with icmp-host-unreachable ; ! REJECT: option "--reject-with" can only be used once.
+-j NFQUEUE --queue-balance 0:65534 ; = ; NFQUEUE balance 0:65534
+-j NFQUEUE --queue-balance 0:1:2 ; ! NFQUEUE: Too many components for option "--queue-balance" (max: 2)
+-j NFQUEUE --queue-balance x:1 ; ! NFQUEUE: bad value for option "--queue-balance" near "x:1", or out of range (0-65535).
+-j NFQUEUE --queue-balance x ; ! NFQUEUE: bad value for option "--queue-balance" near "x", or out of range (0-65535).
+-j NFQUEUE --queue-balance 1:x ; ! NFQUEUE: bad value for option "--queue-balance" near "x", or out of range (0-65535).
+-j NFQUEUE --queue-balance "" ; ! Bad range ""
+-j NFLOG --nflog-range 2 --nflog-size 1 ; ! NFLOG: option "--nflog-range" cannot be used together with "--nflog-size".
+-j NFLOG --nflog-prefix a:b --nflog-range 7 ; -j NFLOG --nflog-prefix "a:b" --nflog-range 7 ; nflog-prefix "a:b" nflog-range 7
+-j NFLOG --nflog-prefix "it's" ; -j NFLOG --nflog-prefix "it\'s" ; nflog-prefix "it\'s"
+-j SYNPROXY --wscale 256 ; ! Invalid argument. Run ^dmesg' for more information.
+-p tcp -j SYNPROXY --wscale 256 ; -p tcp -j SYNPROXY --wscale 0 ; SYNPROXY wscale 0
+-p tcp -j SYNPROXY --mss 1 --sack-perm --ecn --timestamp --wscale 1 ; -p tcp -j SYNPROXY --sack-perm --timestamp --wscale 1 --mss 1 --ecn ; SYNPROXY sack-perm timestamp wscale 1 mss 1 ecn
+-p tcp -j SYNPROXY --mss x ; ! SYNPROXY: bad value for option "--mss", or out of range (0-4294967295).
+# 6 filter INPUT
+-j NFLOG --nflog-group 3 ; = ; nflog-group 3
+-j NFQUEUE --queue-num 2 ; = ; NFQUEUE num 2
+-j QUEUE ; =
+-p tcp -j SYNPROXY --sack-perm --timestamp --wscale 7 --mss 1440 ; = ; SYNPROXY sack-perm timestamp wscale 7 mss 1440
+-j LOG --log-prefix "x " --log-level 7 --log-tcp-options ; = ; LOG level debug tcp-options prefix "x " ; LOG flags 2 level 7 prefix "x "
+-j REJECT ; -j REJECT --reject-with icmp6-port-unreachable ; reject-with icmp6-port-unreachable
+-j REJECT --reject-with icmp6-no-route ; = ; reject-with icmp6-no-route
+-j REJECT --reject-with no-route ; -j REJECT --reject-with icmp6-no-route ; reject-with icmp6-no-route
+-j REJECT --reject-with icmp6-adm-prohibited ; = ; reject-with icmp6-adm-prohibited
+-j REJECT --reject-with adm-prohibited ; -j REJECT --reject-with icmp6-adm-prohibited ; reject-with icmp6-adm-prohibited
+-j REJECT --reject-with icmp6-addr-unreachable ; = ; reject-with icmp6-addr-unreachable
+-j REJECT --reject-with addr-unreach ; -j REJECT --reject-with icmp6-addr-unreachable ; reject-with icmp6-addr-unreachable
+-j REJECT --reject-with port-unreach ; -j REJECT --reject-with icmp6-port-unreachable ; reject-with icmp6-port-unreachable
+-j REJECT --reject-with icmp6-policy-fail ; = ; reject-with icmp6-policy-fail
+-j REJECT --reject-with policy-fail ; -j REJECT --reject-with icmp6-policy-fail ; reject-with icmp6-policy-fail
+-j REJECT --reject-with icmp6-reject-route ; = ; reject-with icmp6-reject-route
+-j REJECT --reject-with reject-route ; -j REJECT --reject-with icmp6-reject-route ; reject-with icmp6-reject-route
+-p tcp -j REJECT --reject-with tcp-reset ; = ; reject-with tcp-reset
+-j REJECT --reject-with tcp-reset ; ! Invalid argument. Run ^dmesg' for more information.
+-j REJECT --reject-with icmp-port-unreachable ; ! unknown reject type "icmp-port-unreachable"
+# 4 mangle PREROUTING
+-j TPROXY ; ! TPROXY: option "--on-port" must be specified
+-j TPROXY --on-port 12345 ; ! Invalid argument. Run ^dmesg' for more information.
+-j TPROXY --on-port 12345 --on-ip 10.0.0.1 --tproxy-mark 0x23/0xff ; ! Invalid argument. Run ^dmesg' for more information.
+-p udp -j TPROXY --on-port 12345 --on-ip 10.0.0.1 --tproxy-mark 0x23/0xff ; = ; TPROXY redirect 10.0.0.1:12345 mark 0x23/0xff
+-p tcp -m tcp --dport 2342 -j TPROXY --on-port 12345 --on-ip 10.0.0.1 --tproxy-mark 0x23/0xff ; = ; TPROXY redirect 10.0.0.1:12345 mark 0x23/0xff
+-p tcp -j TPROXY --on-port 1 ; -p tcp -j TPROXY --on-port 1 --on-ip 0.0.0.0 --tproxy-mark 0x0/0x0 ; TPROXY redirect 0.0.0.0:1 mark 0x0/0x0
+-p tcp -j TPROXY --on-port 0 ; -p tcp -j TPROXY --on-port 0 --on-ip 0.0.0.0 --tproxy-mark 0x0/0x0 ; TPROXY redirect 0.0.0.0:0 mark 0x0/0x0
+-p tcp -j TPROXY --on-port http ; -p tcp -j TPROXY --on-port 80 --on-ip 0.0.0.0 --tproxy-mark 0x0/0x0 ; TPROXY redirect 0.0.0.0:80 mark 0x0/0x0
+-p tcp -j TPROXY --on-ip 1.2.3.4 ; ! TPROXY: option "--on-port" must be specified
+-p tcp -j TPROXY --on-port 1 --tproxy-mark 5 ; -p tcp -j TPROXY --on-port 1 --on-ip 0.0.0.0 --tproxy-mark 0x5/0xffffffff ; TPROXY redirect 0.0.0.0:1 mark 0x5/0xffffffff
+-p tcp -j TPROXY --on-port 1 --tproxy-mark x ; ! TPROXY: bad integer value for option "--tproxy-mark", or out of range.
+! -p tcp -j TPROXY --on-port 1 ; ! Invalid argument. Run ^dmesg' for more information.
+-p icmp -j TPROXY --on-port 1 ; ! Invalid argument. Run ^dmesg' for more information.
+-p tcp -j TPROXY --on-port 1 --on-port 2 ; ! TPROXY: option "--on-port" can only be used once.
+-p tcp -j SYNPROXY --mss 1 ; ! Invalid argument. Run ^dmesg' for more information.
+-p tcp -j TPROXY --on-port x ; ! Port "x" does not resolve to anything.
+-p tcp -j TPROXY --on-port -1 ; ! Port "-1" does not resolve to anything.
+# 4 mangle FORWARD
+-p tcp -j TPROXY --on-port 1 ; ! Invalid argument. Run ^dmesg' for more information.
+-p tcp -j SYNPROXY --mss 1 ; = ; SYNPROXY mss 1
+-j REJECT ; ! Invalid argument. Run ^dmesg' for more information.
+# 4 filter FORWARD
+-p tcp -j TPROXY --on-port 1 ; ! Invalid argument. Run ^dmesg' for more information.
+-p tcp -j SYNPROXY --ecn ; = ; SYNPROXY ecn
+-p tcp -j SYNPROXY --wscale 14 ; = ; SYNPROXY wscale 14
+-p tcp -j SYNPROXY --wscale 15 ; = ; SYNPROXY wscale 15
+-p tcp -j SYNPROXY --mss 65535 ; = ; SYNPROXY mss 65535
+-p tcp -j SYNPROXY --mss 65536 ; -p tcp -j SYNPROXY --mss 0 ; SYNPROXY mss 0
+-p tcp -j SYNPROXY --mss 0 ; = ; SYNPROXY mss 0
+-p tcp -j SYNPROXY --wscale 0 ; = ; SYNPROXY wscale 0
+-p tcp -j SYNPROXY --mss -1 ; ! SYNPROXY: bad value for option "--mss", or out of range (0-4294967295).
+! -p tcp -j SYNPROXY --mss 1 ; ! Invalid argument. Run ^dmesg' for more information.
+-p tcp -j SYNPROXY --mss 1 --mss 2 ; ! SYNPROXY: option "--mss" can only be used once.
+-p tcp -j SYNPROXY --sack-perm --sack-perm ; ! SYNPROXY: option "--sack-perm" can only be used once.
+# 6 mangle PREROUTING
+-p udp -j TPROXY --on-port 12345 --on-ip 2001:db8::1 --tproxy-mark 0x23/0xff ; = ; TPROXY redirect 2001:db8::1:12345 mark 0x23/0xff
+-p tcp -j TPROXY --on-port 12345 ; -p tcp -j TPROXY --on-port 12345 --on-ip :: --tproxy-mark 0x0/0x0 ; TPROXY redirect :::12345 mark 0x0/0x0
+# 4 filter OUTPUT
+-p tcp -j SYNPROXY --mss 1 ; ! Invalid argument. Run ^dmesg' for more information.
+# 4 nat PREROUTING
+-j LOG --log-prefix x ; = ; LOG level warn prefix "x" ; LOG flags 0 level 4 prefix "x"
+-j REJECT ; ! Invalid argument. Run ^dmesg' for more information.
+# 4 raw PREROUTING
+-j REJECT ; ! Invalid argument. Run ^dmesg' for more information.
+`);
+});

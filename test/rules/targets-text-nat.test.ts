@@ -1,0 +1,211 @@
+import { describe } from 'node:test';
+import { testForms } from './forms.ts';
+
+// What iptables-legacy 1.8.9 on kernel 6.18 answered, rule by rule.
+describe('text of NETMAP, SNAT, DNAT, MASQUERADE and REDIRECT', () => {
+  testForms(`
+# 4 nat PREROUTING
+-j NETMAP --to 1.2.3.0/24 ; = ; to:1.2.3.0/24
+-j NETMAP --to 1.2.3.0/255.255.255.0 ; -j NETMAP --to 1.2.3.0/24 ; to:1.2.3.0/24
+-j NETMAP --to 1.2.3.0/255.0.255.0 ; -j NETMAP --to 1.2.3.0/32 ; to:1.2.3.0/32
+-j NETMAP --to 1.2.3.4/24 ; -j NETMAP --to 1.2.3.0/24 ; to:1.2.3.0/24
+-j NETMAP --to 1.2.3.0/0 ; -j NETMAP --to 0.0.0.0/0 ; to:0.0.0.0/0
+-j NETMAP --to 1.2.3.0/33 ; -j NETMAP --to 1.2.3.0/32 ; to:1.2.3.0/32
+-j NETMAP --to 1.2.3.0/a ; ! NETMAP: bad value for option "--to", neither a valid network mask nor valid CIDR (0-32).
+-j NETMAP --to 1.2.3 ; -j NETMAP --to 1.2.0.3/32 ; to:1.2.0.3/32
+-j NETMAP ; ! NETMAP: option "--to" must be specified
+-j NETMAP --to 1.2.3.4 --to 1.2.3.5 ; ! NETMAP: option "--to" can only be used once.
+-j NETMAP --to 1.2.3.0/24,1.2.4.0/24 ; ! NETMAP: bad value for option "--to", neither a valid network mask nor valid CIDR (0-32).
+-d 10.0.0.0/24 -j NETMAP --to 1.2.3.0/32 ; = ; to:1.2.3.0/32
+-j DNAT --to-destination 1.1.1.1 ; = ; to:1.1.1.1
+-j DNAT --to-destination 1.1.1.1-1.1.1.10 ; = ; to:1.1.1.1-1.1.1.10
+-j DNAT --to-destination 1.1.1.1:1025-65535 ; ! Need TCP, UDP, SCTP or DCCP with port specification
+-j DNAT --to-destination 1.1.1.1 --to-destination 2.2.2.2 ; ! DNAT: option "--to-destination" can only be used once.
+-p tcp -j DNAT --to-destination 1.1.1.1:1025-65535 ; = ; to:1.1.1.1:1025-65535
+-p tcp -j DNAT --to-destination 1.1.1.1-1.1.1.10:1025-65535 ; = ; to:1.1.1.1-1.1.1.10:1025-65535
+-p tcp -j DNAT --to-destination 1.1.1.1-1.1.1.10:1025-65536 ; ! Port ^65536' not valid
+-p tcp -j DNAT --to-destination 1.1.1.1:1000-2000/1000 ; = ; to:1.1.1.1:1000-2000/1000
+-p tcp -j DNAT --to-destination 1.1.1.1:1000-2000/0 ; ! Port ^0' not valid
+-p tcp -j DNAT --to-destination 1.1.1.1:1000-2000/65536 ; ! Port ^65536' not valid
+-p tcp -j DNAT --to-destination 1.1.1.1:1000-2000/ftp ; -p tcp -j DNAT --to-destination 1.1.1.1:1000-2000/21 ; to:1.1.1.1:1000-2000/21
+-p tcp -j DNAT --to-destination 1.1.1.1:1000/2000 ; ! Garbage after port value: ^/2000'
+-p tcp -j DNAT --to-destination 1.1.1.1:ssh ; -p tcp -j DNAT --to-destination 1.1.1.1:22 ; to:1.1.1.1:22
+-p tcp -j DNAT --to-destination 1.1.1.1:ftp-data ; -p tcp -j DNAT --to-destination 1.1.1.1:20 ; to:1.1.1.1:20
+-p tcp -j DNAT --to-destination 1.1.1.1:echo-ssh ; ! Port ^echo-ssh' not valid
+-p tcp -j DNAT --to-destination 1.1.1.1:ssh-echo ; ! Port ^ssh-echo' not valid
+-p tcp -j DNAT --to-destination 1.1.1.1:0 ; = ; to:1.1.1.1:0
+-p tcp -j DNAT --to-destination 1.1.1.1:0-5 ; = ; to:1.1.1.1:0-5
+-p tcp -j DNAT --to-destination 1.1.1.1:5-0 ; ! Port range ^0' funky
+-p tcp -j DNAT --to-destination 1.1.1.1:20-10 ; ! Port range ^10' funky
+-p tcp -j DNAT --to-destination 1.1.1.1: ; ! Port ^' not valid
+-p tcp -j DNAT --to-destination :80 ; = ; to::80
+-p tcp -j DNAT --to-destination :80-90 ; = ; to::80-90
+-p tcp -j DNAT --to-destination 1.1.1.1:80:90 ; ! Bad IP address "1.1.1.1:80:90"
+-p tcp -j DNAT --to-destination 1.1.1.1:80x ; ! Garbage after port value: ^x'
+-p tcp -j DNAT --to-destination 1.1.1.1:80-90x ; ! Garbage after port range: ^x'
+-p tcp -j DNAT --to-destination 1.1.1.1:80- ; ! Port ^' not valid
+-p tcp -j DNAT --to-destination 1.1.1.1:bogus ; ! Port ^bogus' not valid
+-p tcp -j DNAT --to-destination 1.1.1.1:0x50 ; -p tcp -j DNAT --to-destination 1.1.1.1:80 ; to:1.1.1.1:80
+-j DNAT --to-destination 1.1.1 ; ! Bad IP address "1.1.1"
+-j DNAT --to-destination 1.1.1.256 ; ! Bad IP address "1.1.1.256"
+-j DNAT --to-destination 1.1.1.9-1.1.1.1 ; = ; to:1.1.1.9-1.1.1.1
+-j DNAT --to-destination 1.1.1.1- ; ! Bad IP address ""
+-j DNAT --to-destination 1.1.1.1-1.1.1.1 ; -j DNAT --to-destination 1.1.1.1 ; to:1.1.1.1
+-j DNAT --to-destination host.name ; ! Bad IP address "host.name"
+-j DNAT --to-destination "" ; ! Bad IP address ""
+-j DNAT ; ! DNAT: option "--to-destination" must be specified
+-j DNAT --to-destination 1.1.1.1 --random ; = ; to:1.1.1.1 random
+-j DNAT --to-destination 1.1.1.1 --persistent ; = ; to:1.1.1.1 persistent
+-j DNAT --to-destination 1.1.1.1 --random --persistent ; = ; to:1.1.1.1 random persistent
+-j DNAT --random --to-destination 1.1.1.1 ; -j DNAT --to-destination 1.1.1.1 --random ; to:1.1.1.1 random
+-j DNAT --to-destination 1.1.1.1 --random-fully ; ! unknown option "--random-fully"
+-p icmp -j DNAT --to-destination 1.1.1.1:5 ; = ; to:1.1.1.1:5
+-p sctp -j DNAT --to-destination 1.1.1.1:5 ; = ; to:1.1.1.1:5
+-p dccp -j DNAT --to-destination 1.1.1.1:5 ; = ; to:1.1.1.1:5
+-p udplite -j DNAT --to-destination 1.1.1.1:5 ; ! Need TCP, UDP, SCTP or DCCP with port specification
+-p 47 -j DNAT --to-destination 1.1.1.1:5 ; ! Need TCP, UDP, SCTP or DCCP with port specification
+! -p tcp -j DNAT --to-destination 1.1.1.1:5 ; = ; to:1.1.1.1:5
+-p tcp -j DNAT --to 1.1.1.1:5 ; -p tcp -j DNAT --to-destination 1.1.1.1:5 ; to:1.1.1.1:5
+-j DNAT ! --to 1.1.1.1 ; ! DNAT: option "--to-destination" cannot be inverted.
+-j DNAT --to-destination 1.1.1.1:80 -p tcp ; ! Need TCP, UDP, SCTP or DCCP with port specification
+-j SNAT --to-source 1.1.1.1 ; ! Invalid argument. Run ^dmesg' for more information.
+-j MASQUERADE ; ! Invalid argument. Run ^dmesg' for more information.
+-p tcp -j REDIRECT ; =
+-j REDIRECT --random ; = ; random
+-p tcp -j REDIRECT --to-ports 42 ; = ; redir ports 42
+-p udp -j REDIRECT --to-ports 42-1234 ; = ; redir ports 42-1234
+-p tcp -j REDIRECT --to-ports 42-1234 --random ; = ; redir ports 42-1234 random
+-j REDIRECT --to-ports 42 ; ! Need TCP, UDP, SCTP or DCCP with port specification
+-p tcp -j REDIRECT --to-ports 0 ; = ; redir ports 0
+-p tcp -j REDIRECT --to-ports ssh ; -p tcp -j REDIRECT --to-ports 22 ; redir ports 22
+-p tcp -j REDIRECT --to-ports ftp-data ; -p tcp -j REDIRECT --to-ports 20 ; redir ports 20
+-p tcp -j REDIRECT --to-ports ftp-ssh ; ! Port ^ftp-ssh' not valid
+-p tcp -j REDIRECT --to-ports 10-ssh ; ! Port ^ssh' not valid
+-p tcp -j REDIRECT --to-ports 70000 ; ! Port ^70000' not valid
+-p tcp -j REDIRECT --random-fully ; ! unknown option "--random-fully"
+-p tcp -j REDIRECT --to-port 42 ; -p tcp -j REDIRECT --to-ports 42 ; redir ports 42
+-p udp -j REDIRECT --to-ports 5-10/6 ; ! Shifted portmap ranges not supported with this kernel
+-p udp -j REDIRECT --to-ports "" ; ! Port ^' not valid
+-p tcp -j DNAT --to-destination [1.1.1.1]:80 ; ! Invalid address format
+-p tcp -j DNAT --to-destination 1.1.1.1:ftp/80 ; ! Port ^ftp/80' not valid
+-p tcp -j DNAT --to-destination 1.1.1.1:10-20/ssh ; -p tcp -j DNAT --to-destination 1.1.1.1:10-20/22 ; to:1.1.1.1:10-20/22
+-p tcp -j DNAT --to-destination 1.1.1.1:10-20/x ; ! Port ^x' not valid
+-p tcp -j DNAT --to-destination 1.1.1.1:10-20/ ; ! Port ^' not valid
+-p tcp -j DNAT --to-destination 1.1.1.1:10-20/5x ; -p tcp -j DNAT --to-destination 1.1.1.1:10-20/5 ; to:1.1.1.1:10-20/5
+-p tcp -j DNAT --to-destination 1.1.1.1:10-20-30 ; ! Garbage after port range: ^-30'
+-p tcp -j DNAT --to-destination 1.1.1.1-2.2.2.2-3.3.3.3 ; ! Bad IP address "2.2.2.2-3.3.3.3"
+-p tcp -j DNAT --to-destination 1.1.1.1:http-alt ; -p tcp -j DNAT --to-destination 1.1.1.1:8080 ; to:1.1.1.1:8080
+-p tcp -j DNAT --to-destination 1.1.1.1:ntp ; -p tcp -j DNAT --to-destination 1.1.1.1:123 ; to:1.1.1.1:123
+-p tcp -j DNAT --to-destination 1.1.1.1:65536 ; ! Port ^65536' not valid
+-p tcp -j DNAT --to-destination 1.1.1.1:10-20/0x10 ; -p tcp -j DNAT --to-destination 1.1.1.1:10-20/16 ; to:1.1.1.1:10-20/16
+# 4 nat POSTROUTING
+-j NETMAP --to 1.2.3.0/24 ; = ; to:1.2.3.0/24
+-j DNAT --to-destination 1.1.1.1 ; ! Invalid argument. Run ^dmesg' for more information.
+-j SNAT --to-source 1.1.1.1 ; = ; to:1.1.1.1
+-j SNAT --to-source 1.1.1.1-1.1.1.10 ; = ; to:1.1.1.1-1.1.1.10
+-j SNAT --to-source 1.1.1.1:1025-65535 ; ! Need TCP, UDP, SCTP or DCCP with port specification
+-j SNAT --to-source 1.1.1.1 --to-source 2.2.2.2 ; ! SNAT: option "--to-source" can only be used once.
+-j SNAT --to-source 1.1.1.1 --random ; = ; to:1.1.1.1 random
+-j SNAT --to-source 1.1.1.1 --random-fully ; = ; to:1.1.1.1 random-fully
+-j SNAT --to-source 1.1.1.1 --persistent ; = ; to:1.1.1.1 persistent
+-j SNAT --to-source 1.1.1.1 --persistent --random-fully --random ; -j SNAT --to-source 1.1.1.1 --random --random-fully --persistent ; to:1.1.1.1 random random-fully persistent
+-p tcp -j SNAT --to-source 1.1.1.1:1025-65535 ; = ; to:1.1.1.1:1025-65535
+-p tcp -j SNAT --to-source 1.1.1.1-1.1.1.10:1025-65536 ; ! Port ^65536' not valid
+-p tcp -j SNAT --to-source 1.1.1.1:100-200/300 ; -p tcp -j SNAT --to-source 1.1.1.1:100-200/0 ; to:1.1.1.1:100-200/0
+-p tcp -j SNAT --to-source :100-200 ; = ; to::100-200
+-p tcp -j SNAT --to-source 1.1.1.1:ssh ; -p tcp -j SNAT --to-source 1.1.1.1:22 ; to:1.1.1.1:22
+-j SNAT ; ! SNAT: option "--to-source" must be specified
+-j SNAT --to-source x ; ! Bad IP address "x"
+-j MASQUERADE ; =
+-j MASQUERADE --random ; = ; random
+-j MASQUERADE --random-fully ; = ; random-fully
+-j MASQUERADE --random --random-fully ; = ; random random-fully
+-j MASQUERADE --persistent ; ! unknown option "--persistent"
+-p tcp -j MASQUERADE --to-ports 1024 ; = ; masq ports: 1024
+-p udp -j MASQUERADE --to-ports 1024-65535 ; = ; masq ports: 1024-65535
+-p udp -j MASQUERADE --to-ports 1024-65536 ; ! Port ^65536' not valid
+-p udp -j MASQUERADE --to-ports -1 ; ! Port ^-1' not valid
+-p udp -j MASQUERADE --to-ports 0 ; = ; masq ports: 0
+-p udp -j MASQUERADE --to-ports 10-5 ; ! Port range ^5' funky
+-p udp -j MASQUERADE --to-ports 10:15 ; ! Invalid port:port syntax - use dash
+-p udp -j MASQUERADE --to-ports ntp ; -p udp -j MASQUERADE --to-ports 123 ; masq ports: 123
+-p udp -j MASQUERADE --to-ports 5/6 ; ! Garbage after port value: ^/6'
+-j MASQUERADE --to-ports 5 ; ! Need TCP, UDP, SCTP or DCCP with port specification
+-p udp -j MASQUERADE --to-ports 1024 --to-ports 5 ; ! MASQUERADE: option "--to-ports" can only be used once.
+-p udp -j MASQUERADE --to-ports 1024 --random ; = ; masq ports: 1024 random
+-p tcp -j REDIRECT ; ! Invalid argument. Run ^dmesg' for more information.
+-p udp -j MASQUERADE --to-ports 5-10/6 ; -p udp -j MASQUERADE --to-ports 5-10/0 ; masq ports: 5-10/0
+-p udp -j MASQUERADE --to-ports 0-10 ; = ; masq ports: 0-10
+-p tcp -j SNAT --to-source 1.1.1.1:5/6 ; ! Garbage after port value: ^/6'
+# 4 nat OUTPUT
+-j NETMAP --to 1.2.3.4 ; -j NETMAP --to 1.2.3.4/32 ; to:1.2.3.4/32
+-j DNAT --to-destination 1.1.1.1 ; = ; to:1.1.1.1
+-p tcp -j REDIRECT --to-ports 5 ; = ; redir ports 5
+# 4 nat INPUT
+-j NETMAP --to 1.2.3.4 ; -j NETMAP --to 1.2.3.4/32 ; to:1.2.3.4/32
+-j DNAT --to-destination 1.1.1.1 ; ! Invalid argument. Run ^dmesg' for more information.
+-j SNAT --to-source 1.1.1.1 ; = ; to:1.1.1.1
+# 4 filter FORWARD
+-j NETMAP --to 1.2.3.4 ; ! Invalid argument. Run ^dmesg' for more information.
+-j DNAT --to-destination 1.1.1.1 ; ! Invalid argument. Run ^dmesg' for more information.
+-j SNAT --to-source 1.1.1.1 ; ! Invalid argument. Run ^dmesg' for more information.
+-j MASQUERADE ; ! Invalid argument. Run ^dmesg' for more information.
+-j REDIRECT ; ! Invalid argument. Run ^dmesg' for more information.
+# 6 nat PREROUTING
+-j NETMAP --to dead::/64 ; = ; to:dead::/64
+-j NETMAP --to dead::beef ; -j NETMAP --to dead::beef/128 ; to:dead::beef/128
+-j NETMAP --to dead::beef/64 ; -j NETMAP --to dead::/64 ; to:dead::/64
+-j NETMAP --to dead::/0 ; -j NETMAP --to ::/0 ; to:::/0
+-j NETMAP --to dead::/129 ; ! NETMAP: bad value for option "--to", neither a valid network mask nor valid CIDR (0-128).
+-j NETMAP --to dead::/ffff:: ; -j NETMAP --to dead::/16 ; to:dead::/16
+-j NETMAP --to dead::/ffff:0:ffff:: ; -j NETMAP --to dead::/128 ; to:dead::/128
+-j NETMAP --to dead:x ; ! getaddrinfo: Name or service not known
+-j NETMAP ; ! NETMAP: option "--to" must be specified
+-j DNAT --to-destination dead::beef ; = ; to:dead::beef
+-j DNAT --to-destination dead::beef-dead::fee7 ; = ; to:dead::beef-dead::fee7
+-j DNAT --to-destination [dead::beef]:1025-65535 ; ! Need TCP, UDP, SCTP or DCCP with port specification
+-j DNAT --to-destination [dead::beef] ; -j DNAT --to-destination dead::beef ; to:dead::beef
+-p tcp -j DNAT --to-destination [dead::beef]:1025-65535 ; = ; to:[dead::beef]:1025-65535
+-p tcp -j DNAT --to-destination [dead::beef-dead::fee7]:1025-65535 ; = ; to:[dead::beef-dead::fee7]:1025-65535
+-p tcp -j DNAT --to-destination [dead::beef-dead::fee7]:1025-65536 ; ! Port ^65536' not valid
+-p tcp -j DNAT --to-destination [dead::beef]:1000-2000/1000 ; = ; to:[dead::beef]:1000-2000/1000
+-p tcp -j DNAT --to-destination [dead::beef]:1000-2000/0 ; ! Port ^0' not valid
+-p tcp -j DNAT --to-destination [dead::beef ; ! Invalid address format
+-p tcp -j DNAT --to-destination [dead::beef]x ; -p tcp -j DNAT --to-destination dead::beef ; to:dead::beef
+-p tcp -j DNAT --to-destination [dead::beef]: ; ! Port ^' not valid
+-p tcp -j DNAT --to-destination :80 ; = ; to::80
+-p tcp -j DNAT --to-destination dead::beef:80 ; = ; to:dead::beef:80
+-p icmpv6 -j DNAT --to-destination [dead::beef]:80 ; ! Need TCP, UDP, SCTP or DCCP with port specification
+-p icmp -j DNAT --to-destination [dead::beef]:80 ; = ; to:[dead::beef]:80
+-j DNAT --to-destination 1.2.3.4 ; ! Bad IP address "1.2.3.4"
+-j DNAT --to-destination dead::beef --to-destination dead::bee ; ! DNAT: option "--to-destination" can only be used once.
+-j DNAT ; ! DNAT: option "--to-destination" must be specified
+-j DNAT --to-destination dead::beef --random --persistent ; = ; to:dead::beef random persistent
+-p tcp -j REDIRECT --to-ports 42 ; = ; redir ports 42
+-p udp -j REDIRECT --to-ports 42-1234 --random ; = ; redir ports 42-1234 random
+-p tcp -j REDIRECT ; =
+-j REDIRECT --to-ports 42 ; ! Need TCP, UDP, SCTP or DCCP with port specification
+-p tcp -j DNAT --to-destination [dead::beef]x:80 ; -p tcp -j DNAT --to-destination [dead::beef]:80 ; to:[dead::beef]:80
+-p tcp -j DNAT --to-destination dead:80 ; ! Bad IP address "dead"
+-p tcp -j DNAT --to-destination [dead::1]-[dead::2]:80 ; ! Port ^:2]:80' not valid
+-p tcp -j DNAT --to-destination [dead::1]-[dead::2] ; ! Port ^:2]' not valid
+-p tcp -j DNAT --to-destination [dead::1]:ssh ; -p tcp -j DNAT --to-destination [dead::1]:22 ; to:[dead::1]:22
+-p tcp -j DNAT --to-destination []:80 ; -p tcp -j DNAT --to-destination :80 ; to::80
+# 6 nat INPUT
+-j NETMAP --to dead::/64 ; = ; to:dead::/64
+# 6 nat POSTROUTING
+-j SNAT --to-source dead::beef ; = ; to:dead::beef
+-j SNAT --to-source dead::beef-dead::fee7 ; = ; to:dead::beef-dead::fee7
+-j SNAT --to-source dead::beef --random --random-fully --persistent ; = ; to:dead::beef random random-fully persistent
+-p tcp -j SNAT --to-source [dead::beef-dead::fee7]:1025-65535 ; = ; to:[dead::beef-dead::fee7]:1025-65535
+-p tcp -j SNAT --to-source [dead::beef]:1025-65535/5 ; -p tcp -j SNAT --to-source [dead::beef]:1025-65535/0 ; to:[dead::beef]:1025-65535/0
+-j SNAT --to-source [dead::beef]:5 ; ! Need TCP, UDP, SCTP or DCCP with port specification
+-j MASQUERADE ; =
+-j MASQUERADE --random ; = ; random
+-j MASQUERADE --random-fully ; = ; random-fully
+-p tcp -j MASQUERADE --to-ports 10 ; = ; masq ports: 10
+-p udp -j MASQUERADE --to-ports 1024-65535 ; = ; masq ports: 1024-65535
+-p udp -j MASQUERADE --to-ports 1024-65536 ; ! Port ^65536' not valid
+-p icmp -j MASQUERADE --to-ports 10 ; = ; masq ports: 10
+`);
+});
