@@ -67,10 +67,16 @@ export async function answerRestore(
   if (typeof text !== 'string') return reply.error('BAD_REQUEST', 'text: a text expected');
   const { changes, engine } = host;
   const family = familyOf(request);
-  const list = (command: IptablesCommand, draft: RuleSetDraft) =>
-    command.kind === 'list' || command.kind === 'list-rules'
-      ? listing(compileRuleSet(draft, engine.interfaces), command)
-      : '';
+  const unenforced = new Set<string>();
+  const list = (command: IptablesCommand, draft: RuleSetDraft): string => {
+    for (const rule of command.rules) {
+      for (const sentence of unenforcedParts(rule)) {
+        unenforced.add(`pinhole: warning: line ${rule.line}: ${sentence}\n`);
+      }
+    }
+    const isListing = command.kind === 'list' || command.kind === 'list-rules';
+    return isListing ? listing(compileRuleSet(draft, engine.interfaces), command) : '';
+  };
   const outcome = restoreRules(
     changes.rules,
     {
@@ -90,7 +96,9 @@ export async function answerRestore(
     return end(reply, { stdout: '', stderr: `pinhole: ${changes.refusal}\n`, exitCode: 1 });
   }
   if (ruleSet !== null && ruleSet.changed().length > 0) {
-    changes.edit(ruleSet, `rules changed: ${familyProgram(family)}-restore`);
+    const program = `${familyProgram(family)}-restore`;
+    changes.edit(ruleSet, `rules changed: ${program}`);
+    stderr += [...unenforced].join('');
   }
   for (const { line, message } of outcome.warnings) {
     stderr += `pinhole: warning: line ${line}: ${message}\n`;

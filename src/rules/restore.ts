@@ -21,7 +21,7 @@ export interface RestoreRequest {
   /** -T */
   readonly onlyTable: string | null;
   readonly verbose: boolean;
-  /** Prints a listing that stands in the text, of the rules as they are by then. */
+  /** Hears of each command that was carried out; prints it where it is a listing. */
   list(command: Command, draft: RuleSetDraft): string;
 }
 

@@ -163,6 +163,18 @@ describe('what it does', () => {
     );
   });
 
+  test('what is not enforced is said, with its line', async () => {
+    const gateway = new RuleGateway({ rules: START });
+    const text = filter('-A INPUT -j ACCEPT', '-A INPUT -j NFQUEUE');
+    const { stderr, code } = await gateway.run('iptables-restore', [], text);
+    assert.equal(code, 0);
+    assert.match(stderr, /^pinhole: warning: line 3: NFQUEUE: not enforced: .*\n$/);
+    const more = await gateway.run('iptables-restore', ['-n'], filter('-A INPUT -p udp'));
+    assert.equal(more.stderr, '');
+    const typed = await gateway.run('iptables', ['-A', 'INPUT', '-j', 'NFQUEUE']);
+    assert.match(typed.stderr, /^pinhole: warning: NFQUEUE: not enforced: .*\n$/);
+  });
+
   test('a listing in the text shows the rules as they are by then', async () => {
     const gateway = new RuleGateway({ rules: START });
     const text = filter('-A INPUT -i now', '-S INPUT');

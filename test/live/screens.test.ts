@@ -211,7 +211,7 @@ async function standsGarbage(daemon: Daemon): Promise<void> {
     refusal('LINE_NOT_JSON'),
   );
   assert.match(await sendBytes(daemon.socket, '{"id":"x","cmd":1}\n'), refusal('BAD_REQUEST'));
-  const endless = await sendBytes(daemon.socket, 'x'.repeat(4 << 20));
+  const endless = await sendBytes(daemon.socket, 'x'.repeat(34 << 20));
   if (endless !== '') assert.match(endless, refusal('LINE_TOO_LONG'));
   const leaving = createConnection(daemon.socket).on('error', () => undefined);
   await once(leaving, 'connect');

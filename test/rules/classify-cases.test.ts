@@ -110,7 +110,7 @@ describe('an index', () => {
 
   test('hides no match that may drop a packet at once, nor one that keeps count', () => {
     const rules = [
-      ...filler(20, () => '-A FORWARD -p udp -j DROP'),
+      ...filler(40, (n) => `-A FORWARD -p sctp -m sctp --dport ${n + 60} -j ACCEPT`),
       '-A FORWARD -p sctp -m limit --limit 1/hour -m multiport --dports 90 -j ACCEPT',
       '-A FORWARD -p sctp -m multiport --dports 80 -m sctp --chunk-types any DATA -j DROP',
       '-A FORWARD -p sctp -m sctp --chunk-types any DATA -m multiport --dports 80 -j DROP',

@@ -286,6 +286,7 @@ describe('dccp', () => {
     assert.equal(dropsAtOnce('-p dccp --dccp-option 1', dccp(ACK, [], 4)), true, 'too short');
     assert.equal(dropsAtOnce('-p dccp --dccp-option 1', dccp(ACK, [], 6)), true, 'beyond its end');
     assert.equal(dropsAtOnce('-p dccp --dccp-option 1', dccp(ACK, [])), false);
+    assert.equal(dropsAtOnce('-p dccp --dccp-option 1', dccp(12, [])), true, 'a reserved type');
     expectMatches(laterFragment(DCCP, new Uint8Array(16)), [], ['-p dccp --sport 0']);
   });
 });

@@ -15,26 +15,11 @@ function listShared(folder: string): string[] {
   }
 }
 
-/** The tables of an iptables-save text: comments gone, counters of policies at zero. */
-function tablesOf(text: string): Record<string, string[]> {
-  const tables: Record<string, string[]> = {};
-  let current: string[] = [];
-  for (const line of text.split('\n')) {
-    if (line.startsWith('*')) {
-      current = [];
-      tables[line] = current;
-    } else if (line !== '' && !line.startsWith('#')) {
-      current.push(line.replace(/^(:.*) \[\d+:\d+\]$/, '$1 [0:0]'));
-    }
-  }
-  return tables;
-}
+/** The lines of an iptables-save text without comments. */
+const linesOf = (text: string) => text.split('\n').filter((line) => !/^(#|$)/.test(line));
 
 const saved = (ruleSet: RuleSet) =>
   printSave(compileRuleSet(ruleSet, new InterfaceTable()), { family: 4, now: new Date(0) });
-
-/** Errors that only say that an extension is not here. */
-const isMissing = (message: string) => /^Couldn't load (match|target) /.test(message);
 
 describe('real rule files', () => {
   const names = listShared('rulefiles').filter((name) => !/\.(sh|md)$|^golden$/.test(name));
@@ -44,17 +29,13 @@ describe('real rule files', () => {
       t.skip('../shared/rulefiles is not there');
       return;
     }
-    let same = 0;
     for (const name of names) {
       const golden = sharedFile(`rulefiles/golden/${name}.saved`);
+      if (golden === null) continue;
       const { ruleSet, errors } = load(sharedFile(`rulefiles/${name}`)!, {}, name);
-      if (golden === null || errors.some((error) => isMissing(error.message))) continue;
       assert.ok(ruleSet, errors.map((error) => error.format()).join('\n'));
-      assert.deepEqual(tablesOf(saved(ruleSet)), tablesOf(golden), name);
-      same++;
+      assert.deepEqual(linesOf(saved(ruleSet)), linesOf(golden), name);
     }
-    t.diagnostic(`${same} of ${names.length} files use only what is here, and agree`);
-    assert.ok(same >= 5);
   });
 
   test('files that real iptables refuses are refused', (t) => {
@@ -120,6 +101,6 @@ describe('the extension tests of iptables', () => {
     }
     const share = (100 * total.agreed) / total.all;
     t.diagnostic(`together ${total.agreed} of ${total.all}, ${share.toFixed(1)} %`);
-    assert.ok(share > 70, `${share} %`);
+    assert.ok(share >= 98, `${share} %`);
   });
 });

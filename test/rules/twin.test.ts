@@ -79,13 +79,15 @@ const hosts = {
 const lengths = { 4: [8, 24, 31, 32], 6: [16, 48, 127, 128] } as const;
 const links = ['eth0', 'eth1', 'ppp0'] as const;
 const CHAINS = 4;
+/** So many that most chains are walked by an index. */
+const RULES = 150;
 
 function randomRules(family: 4 | 6, random: Prng): string {
   const pick = <T>(values: readonly T[]): T => values[random.below(values.length)]!;
   const bang = () => (random.below(4) === 0 ? '! ' : '');
   const lines = ['*filter', `:FORWARD ${pick(['ACCEPT', 'DROP'])} [0:0]`];
   for (let c = 0; c < CHAINS; c++) lines.push(`:C${c} - [0:0]`);
-  for (let n = 0; n < 40; n++) {
+  for (let n = 0; n < RULES; n++) {
     const chain = random.below(CHAINS + 1) - 1;
     let rule = `-A ${chain < 0 ? 'FORWARD' : `C${chain}`}`;
     if (random.below(2)) rule += ` ${bang()}-s ${pick(hosts[family])}/${pick(lengths[family])}`;

@@ -152,9 +152,15 @@ function savedFromFiles(
   // Standard input can be read once.
   const texts = new Map<string, string>();
   const readFile = (path: string) => {
-    const text = texts.get(path) ?? io.readFile(path);
-    texts.set(path, text);
-    return text;
+    const known = texts.get(path);
+    if (known !== undefined) return known;
+    try {
+      const text = io.readFile(path);
+      texts.set(path, text);
+      return text;
+    } catch (error) {
+      throw new Error(systemReason(error));
+    }
   };
   const { ruleSet, errors } = loadRuleFiles(files, readFile, {
     counters,

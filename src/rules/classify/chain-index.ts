@@ -6,7 +6,7 @@ import { IntList } from './int-list.ts';
 import { findList } from './packed-trees.ts';
 import { MAX_TREES, TreeBuilder } from './trees.ts';
 
-/** Integers per level of `cursors`: how many trees, and a place in a list for each. */
+/** Integers per level of `cursors`: how many lists, and a place in each. */
 const LEVEL_INTS = MAX_TREES + 1;
 
 /** Gathers the indexes of the chains of one table. */
@@ -15,11 +15,22 @@ export class IndexBuilder {
   private readonly lists = new IntList();
   private readonly roots = new IntList();
 
-  /** Makes the index of a chain from its boxes; returns what `ChainIndex.enter` wants to be given. */
+  /**
+   * Makes the index of a chain from its boxes; returns what `ChainIndex.enter` wants to be given, or
+   * -1 where an index would not help.
+   */
   addChain(boxes: BoxList, closingRow: number): number {
-    const trees = new TreeBuilder(boxes, this.nodes, this.lists, closingRow).build();
-    const place = this.roots.push(trees.length);
-    for (const root of trees) this.roots.push(root);
+    const { nodes, lists, roots } = this;
+    const before = [nodes.length, lists.length] as const;
+    const builder = new TreeBuilder(boxes, nodes, lists, closingRow);
+    const trees = builder.build();
+    if (trees === null) {
+      [nodes.length, lists.length] = before;
+      return -1;
+    }
+    const place = roots.push(trees.length);
+    roots.push(~builder.emptyList);
+    for (const root of trees) roots.push(root);
     return place;
   }
 
@@ -41,7 +52,7 @@ export class ChainIndex {
   private readonly lists: Int32Array;
   private readonly roots: Int32Array;
   private readonly key = new Int32Array(DIMENSIONS);
-  /** For each level of jumps: number of trees, and the place in the list of each. */
+  /** For each level of jumps: number of lists with rows to try, and the place in each. */
   private readonly cursors: Int32Array;
 
   constructor(nodes: Int32Array, lists: Int32Array, roots: Int32Array, levels: number) {
@@ -65,11 +76,15 @@ export class ChainIndex {
   enter(chain: number, level: number): void {
     const { nodes, roots, key, cursors } = this;
     const base = level * LEVEL_INTS;
-    const trees = roots[chain]!;
-    cursors[base] = trees;
-    for (let tree = 1; tree <= trees; tree++) {
-      cursors[base + tree] = findList(nodes, key, roots[chain + tree]!);
+    const end = chain + 2 + roots[chain]!;
+    const empty = roots[chain + 1]!;
+    let count = 0;
+    for (let tree = chain + 2; tree < end; tree++) {
+      const place = findList(nodes, key, roots[tree]!);
+      if (place !== empty) cursors[base + ++count] = place;
     }
+    if (count === 0) cursors[base + ++count] = empty;
+    cursors[base] = count;
   }
 
   /** The next row of the chain at `level` that may match; at last the closing row of the chain. */
@@ -78,6 +93,10 @@ export class ChainIndex {
     const first = level * LEVEL_INTS + 1;
     const end = first + cursors[first - 1]!;
     let row = lists[cursors[first]!]!;
+    if (end === first + 1) {
+      cursors[first] = cursors[first]! + 1;
+      return row;
+    }
     for (let at = first + 1; at < end; at++) {
       const other = lists[cursors[at]!]!;
       if (other < row) row = other;

@@ -27,12 +27,17 @@ export class TreeBuilder {
   private readonly packer: TreePacker;
   private readonly lists: IntList;
   private readonly closingRow: number;
-  private readonly emptyList: number;
+  /** The list without rows. */
+  readonly emptyList: number;
+  /** Lists of a single box, by box. */
+  private readonly single = new Map<number, number>();
   private readonly splits: SplitFinder;
   private readonly region = new Region();
   /** Boxes that were left to the next tree. */
   private readonly left: Uint8Array;
   private leftCount = 0;
+  /** Leaves of the tree in hand. */
+  private leaves = 0;
   private isLast = false;
   private copiesAllowed: number;
 
@@ -47,17 +52,25 @@ export class TreeBuilder {
     this.copiesAllowed = boxes.count * 8;
   }
 
-  /** Makes the trees; returns where each begins. */
-  build(): number[] {
+  /**
+   * Makes the trees; returns where each begins, or null where so many rows would still have to be
+   * tried that it is quicker to go through all.
+   */
+  build(): number[] | null {
+    let expected = 0;
     const roots: number[] = [];
     let members = Int32Array.from({ length: this.boxes.count }, (_, b) => b);
     while (members.length > 0) {
       this.isLast = roots.length === MAX_TREES - 1;
       this.left.fill(0);
       this.leftCount = 0;
-      roots.push(this.packer.pack(this.grow(members, 0)));
+      this.leaves = 0;
+      const listed = this.lists.length;
+      roots.push(this.packer.pack(this.grow(members, 0, -1)));
+      expected += (this.lists.length - listed) / this.leaves;
       members = this.leftBoxes();
     }
+    if (expected * 4 > this.boxes.count) return null;
     return roots.length === 0 ? [this.emptyList] : roots;
   }
 
@@ -70,10 +83,11 @@ export class TreeBuilder {
     return boxes;
   }
 
-  private grow(given: Int32Array, depth: number): number {
+  /** `from`: the dimension of the cut above, -1 at the root. */
+  private grow(given: Int32Array, depth: number, from: number): number {
     const members = this.leftCount === 0 ? given : given.filter((box) => this.left[box] === 0);
-    if (this.isFew(members) || depth === MAX_DEPTH) return this.leaf(members);
-    if (!this.splits.find(members, this.region)) return this.leaf(members);
+    if (this.isFew(members) || depth === MAX_DEPTH) return this.carve(members, from);
+    if (!this.splits.find(members, this.region)) return this.carve(members, from);
     const { dimension, at } = this.splits;
     const { low, high } = this.boxes;
     const below = members.filter((box) => high[box * DIMENSIONS + dimension]! <= at);
@@ -121,25 +135,78 @@ export class TreeBuilder {
     depth: number,
   ): number {
     const { region, cuts } = this;
-    const node = cuts.push(dimension);
-    cuts.push(at);
-    cuts.push(0);
-    cuts.push(0);
+    const node = this.cut(dimension, at);
     const high = region.high[dimension]!;
     region.high[dimension] = at;
-    cuts.set(node + 2, this.grow(below, depth + 1));
+    cuts.set(node + 2, this.grow(below, depth + 1, dimension));
     region.high[dimension] = high;
     const low = region.low[dimension]!;
     region.low[dimension] = at + 1;
-    cuts.set(node + 3, this.grow(above, depth + 1));
+    cuts.set(node + 3, this.grow(above, depth + 1, dimension));
     region.low[dimension] = low;
     return node;
   }
 
+  private cut(dimension: number, at: number): number {
+    const { cuts } = this;
+    const node = cuts.push(dimension);
+    cuts.push(at);
+    cuts.push(0);
+    cuts.push(0);
+    return node;
+  }
+
+  /**
+   * A leaf of which one box fills but a part: what passes beside it need not try its row. The cuts
+   * are made in the dimension of the one above, with which they become one fan.
+   */
+  private carve(members: Int32Array, dimension: number): number {
+    const box = dimension < 0 ? -1 : this.onlyNarrow(members, dimension);
+    if (box < 0) return this.leaf(members);
+    const { region, boxes, cuts } = this;
+    const low = boxes.low[box * DIMENSIONS + dimension]!;
+    const high = boxes.high[box * DIMENSIONS + dimension]!;
+    const beside = this.leaf(members.filter((other) => other !== box));
+    let place = this.leaf(members);
+    if (high < region.high[dimension]!) {
+      const node = this.cut(dimension, high);
+      cuts.set(node + 2, place);
+      cuts.set(node + 3, beside);
+      place = node;
+    }
+    if (low > region.low[dimension]!) {
+      const node = this.cut(dimension, low - 1);
+      cuts.set(node + 2, beside);
+      cuts.set(node + 3, place);
+      place = node;
+    }
+    return place;
+  }
+
+  /** The one box that does not fill the region in a dimension; -1 where there is none or several. */
+  private onlyNarrow(members: Int32Array, dimension: number): number {
+    const { boxes, region } = this;
+    let found = -1;
+    for (const box of members) {
+      const at = box * DIMENSIONS + dimension;
+      if (boxes.low[at]! <= region.low[dimension]! && boxes.high[at]! >= region.high[dimension]!) {
+        continue;
+      }
+      if (found >= 0) return -1;
+      found = box;
+    }
+    return found;
+  }
+
   private leaf(members: Int32Array): number {
     const { lists } = this;
+    this.leaves++;
     if (members.length === 0) return this.emptyList;
+    // Many leaves have nothing but the few rules that ask for nothing.
+    const known = members.length === 1 ? this.single.get(members[0]!) : undefined;
+    if (known !== undefined) return known;
     const start = lists.length;
+    if (members.length === 1) this.single.set(members[0]!, ~start);
     let last = -1;
     for (const box of members) {
       const row = this.boxes.rows[box]!;

@@ -35,6 +35,8 @@ const RESERVED_MASK = 0xfc00;
 
 /** Bytes behind the generic header by type (RFC 4340 section 5): service codes, acknowledgements. */
 const typeHeaderLens = [4, 12, 0, 8, 8, 8, 8, 12, 8, 8] as const;
+/** What xt_dccp takes reserved types to have, as it does RESET. */
+const RESERVED_HEADER_LEN = 12;
 
 function parseTypes(text: string): number {
   let mask = 0;
@@ -90,7 +92,8 @@ function findOption(packet: Packet, type: number, kind: number): number {
   const { view, l4Offset } = packet;
   const headerEnd = l4Offset + view.getUint8(l4Offset + 4) * 4;
   const isExtended = (view.getUint8(l4Offset + 8) & 1) !== 0;
-  let at = l4Offset + HEADER_LEN + (isExtended ? 4 : 0) + (typeHeaderLens[type] ?? 0);
+  let at =
+    l4Offset + HEADER_LEN + (isExtended ? 4 : 0) + (typeHeaderLens[type] ?? RESERVED_HEADER_LEN);
   if (headerEnd < at || headerEnd > packet.l3End) return Found.Damaged;
   while (at < headerEnd) {
     const option = view.getUint8(at);

@@ -25,7 +25,7 @@ export interface Restore {
   /** -v: comments and what is done go to `show`. */
   readonly verbose: boolean;
   show(text: string): void;
-  /** The text of a listing that stands among the rules. */
+  /** Hears of each command that was carried out; the text of it where it is a listing. */
   list(command: Command): string;
   /** The checks of the kernel at a COMMIT; throws where it would refuse the table. */
   commit(table: Table): void;
