@@ -145,12 +145,13 @@ export interface RuleWarning {
 
 /**
  * Codes of warnings: 'note' for what a reader of files remarks, 'not-enforced' for what is read and
- * not carried out, 'replaced-table', 'final-newline', and the codes of the linter.
+ * not carried out, 'replaced-table', 'final-newline', 'carriage-returns', and the codes of the linter.
  */
 export type WarningCode =
   | 'note'
   | 'not-enforced'
   | 'final-newline'
+  | 'carriage-returns'
   | 'replaced-table'
   | 'unreachable-rule'
   | 'shadowed-rule'

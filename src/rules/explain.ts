@@ -114,6 +114,10 @@ const explanations: Readonly<Record<MessageCode, readonly [meaning: string, help
     'The last line has no newline; iptables-restore refuses such a file.',
     'end the file with a newline',
   ],
+  'carriage-returns': [
+    'Lines end in CR LF; iptables-restore refuses such a file.',
+    'convert the file to lines that end in LF',
+  ],
   'replaced-table': [
     'Two files have the same table; the later one empties it first, as iptables-restore does.',
     'keep each table in one file',

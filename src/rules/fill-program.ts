@@ -21,8 +21,11 @@ import type { SharedState } from './shared-state.ts';
  */
 const SHORTEST_INDEXED = 16;
 
+/** Which chains get an index: those where it makes walks quicker, all that have a rule, or none. */
+export type Classify = 'where-quicker' | 'always' | 'never';
+
 /** Writes the rows of a table from its rules, and the index over its long chains. Cold. */
-export function fillProgram(program: TableProgram, scope: CompileScope, classify: boolean): void {
+export function fillProgram(program: TableProgram, scope: CompileScope, classify: Classify): void {
   const starts = new Map<string, number>();
   let row = 0;
   for (const chain of program.table.chains.values()) {
@@ -30,22 +33,27 @@ export function fillProgram(program: TableProgram, scope: CompileScope, classify
     row += chain.rules.length + 1;
   }
   const watched = new WatchedScope(scope);
-  const indexes = new IndexBuilder();
+  const indexes = new IndexBuilder(classify === 'always');
+  const shortest = { 'where-quicker': SHORTEST_INDEXED, always: 1, never: Infinity }[classify];
   for (const chain of program.table.chains.values()) {
-    fillChain(program, chain, starts, watched, classify ? indexes : null);
+    const boxes = chain.rules.length >= shortest ? new BoxList() : null;
+    const closingRow = fillChain(program, chain, starts, watched, boxes);
+    const first = closingRow - chain.rules.length;
+    const number = boxes === null ? -1 : indexes.addChain(boxes, closingRow);
+    program.rows[first * ROW_INTS + Field.ChainIndex] = number;
   }
   program.index = indexes.finish(program.stack.length);
 }
 
+/** Writes the rows of a chain, and their boxes where these are asked for; returns the closing row. */
 function fillChain(
   program: TableProgram,
   chain: Chain,
   starts: ReadonlyMap<string, number>,
   scope: WatchedScope,
-  indexes: IndexBuilder | null,
-): void {
+  boxes: BoxList | null,
+): number {
   const first = starts.get(chain.name)!;
-  const boxes = indexes !== null && chain.rules.length >= SHORTEST_INDEXED ? new BoxList() : null;
   let row = first;
   for (const rule of chain.rules) {
     fillRule(program, row, rule, starts, scope);
@@ -56,8 +64,7 @@ function fillChain(
   fillEnd(program, row, chain);
   remember(program, row, chain, null);
   if (chain.hook >= 0) program.entries[chain.hook] = first;
-  const number = boxes === null ? -1 : indexes!.addChain(boxes, row);
-  program.rows[first * ROW_INTS + Field.ChainIndex] = number;
+  return row;
 }
 
 function remember(program: TableProgram, row: number, chain: Chain, rule: Rule | null): void {

@@ -57,9 +57,10 @@ function disagreement(
   const set = ruleSetOf(textOf(rules), { family });
   const interfaces = new InterfaceTable();
   const ids = [-1, ...links.map((name) => interfaces.id(name))];
-  const indexed = compileRuleSet(set, interfaces, { seed });
-  const linear = compileRuleSet(set, interfaces, { seed, classify: false });
-  const traced = compileRuleSet(set, interfaces, { seed });
+  const indexed = compileRuleSet(set, interfaces, { seed, classify: 'always' });
+  const linear = compileRuleSet(set, interfaces, { seed, classify: 'never' });
+  const traced = compileRuleSet(set, interfaces, { seed, classify: 'always' });
+  assert.ok(indexed.indexBytes > 0, 'there is an index to compare with');
   const random = new Prng(seed);
   for (let n = 0; n < PACKETS; n++) {
     const frame = makeFrame(family, random);
@@ -94,7 +95,7 @@ function disagreement(
 function shrink(rules: readonly string[], fails: (rules: readonly string[]) => boolean): string[] {
   let left = [...rules];
   for (let size = left.length >> 1; size > 0; size >>= 1) {
-    for (let from = 0; from < left.length; ) {
+    for (let from = 0; from < left.length && left.length > size; ) {
       const fewer = [...left.slice(0, from), ...left.slice(from + size)];
       if (fails(fewer)) left = fewer;
       else from += size;

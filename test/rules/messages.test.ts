@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { loadRuleFiles, type RuleErrorCode } from '../../src/rules/index.ts';
+import { loadRuleFiles, type RuleErrorCode, TableId } from '../../src/rules/index.ts';
 import { block, errorOf, load } from './support.ts';
 
 /** A line in a script, the first line of what iptables says to it, its code, its exit code. */
@@ -230,7 +230,6 @@ describe('messages of iptables-restore', () => {
     assert.equal(message('*filter\n-A INPUT\n'), 'COMMIT expected at line 3');
     assert.equal(message('*filter\n*nat\nCOMMIT\n'), "Bad argument `*nat'");
     assert.equal(message('*filter\nCOMMIT \nCOMMIT\n'), "Bad argument `COMMIT'");
-    assert.equal(message('*filter\r\nCOMMIT\r\n'), "unable to initialize table 'filter'");
     assert.equal(message(block('filter', '-A INPUT -j ACCEPT # x')), "Bad argument `#'");
     assert.equal(
       message(block('filter', "-A INPUT -j LOG --log-prefix 'a b'")),
@@ -290,6 +289,15 @@ describe('messages of iptables-restore', () => {
       block('filter', ':INPUT - [0:0]'),
     ];
     for (const text of accepted) assert.deepEqual(load(text).errors, [], text);
+  });
+
+  test('lines that end in CR LF are one warning', () => {
+    const { ruleSet, warnings } = load('*filter\r\n-A INPUT -j LOG --log-prefix "a"\r\nCOMMIT\r\n');
+    assert.equal(ruleSet?.table(4, TableId.Filter)?.chains.get('INPUT')?.rules.length, 1);
+    assert.deepEqual(
+      warnings.map(({ code, line }) => `${code} ${line}`),
+      ['carriage-returns 1'],
+    );
   });
 
   test('a missing final newline is a warning', () => {

@@ -11,9 +11,15 @@ const LEVEL_INTS = MAX_TREES + 1;
 
 /** Gathers the indexes of the chains of one table. */
 export class IndexBuilder {
+  private readonly always: boolean;
   private readonly nodes = new IntList();
   private readonly lists = new IntList();
   private readonly roots = new IntList();
+
+  /** `always`: chains get an index however little it helps. */
+  constructor(always: boolean) {
+    this.always = always;
+  }
 
   /**
    * Makes the index of a chain from its boxes; returns what `ChainIndex.enter` wants to be given, or
@@ -24,7 +30,7 @@ export class IndexBuilder {
     const before = [nodes.length, lists.length] as const;
     const builder = new TreeBuilder(boxes, nodes, lists, closingRow);
     const trees = builder.build();
-    if (trees === null) {
+    if (!this.always && builder.expectedRows * 4 > boxes.count) {
       [nodes.length, lists.length] = before;
       return -1;
     }

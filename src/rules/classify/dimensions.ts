@@ -81,10 +81,12 @@ export function isOdd(packet: Packet): boolean {
       return packet.tcpHeaderLen === 0;
     case Proto.Udp:
     case Proto.UdpLite:
-    case Proto.Icmpv6:
-    case Proto.Icmp:
       // The decoder moves the start of the payload only behind a whole header.
       return packet.payloadOffset === packet.l4Offset;
+    case Proto.Icmp:
+      return packet.family === 4 && packet.payloadOffset === packet.l4Offset;
+    case Proto.Icmpv6:
+      return packet.family === 6 && packet.payloadOffset === packet.l4Offset;
     case Proto.Sctp:
     case DCCP:
       return packet.l4Offset + PORTS_HEADER_LEN > packet.l3End;

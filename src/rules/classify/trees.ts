@@ -36,6 +36,8 @@ export class TreeBuilder {
   /** Boxes that were left to the next tree. */
   private readonly left: Uint8Array;
   private leftCount = 0;
+  /** How many rows a packet will have to try, as far as the mean over the leaves says. */
+  expectedRows = 0;
   /** Leaves of the tree in hand. */
   private leaves = 0;
   private isLast = false;
@@ -52,12 +54,8 @@ export class TreeBuilder {
     this.copiesAllowed = boxes.count * 8;
   }
 
-  /**
-   * Makes the trees; returns where each begins, or null where so many rows would still have to be
-   * tried that it is quicker to go through all.
-   */
-  build(): number[] | null {
-    let expected = 0;
+  /** Makes the trees; returns where each begins. */
+  build(): number[] {
     const roots: number[] = [];
     let members = Int32Array.from({ length: this.boxes.count }, (_, b) => b);
     while (members.length > 0) {
@@ -67,10 +65,9 @@ export class TreeBuilder {
       this.leaves = 0;
       const listed = this.lists.length;
       roots.push(this.packer.pack(this.grow(members, 0, -1)));
-      expected += (this.lists.length - listed) / this.leaves;
+      this.expectedRows += (this.lists.length - listed) / this.leaves;
       members = this.leftBoxes();
     }
-    if (expected * 4 > this.boxes.count) return null;
     return roots.length === 0 ? [this.emptyList] : roots;
   }
 

@@ -54,11 +54,12 @@ class SaveReader {
 
   read(): void {
     const { source } = this;
-    if (this.refuseCarriageReturns()) return;
+    if (this.restore !== null && this.refuseCarriageReturns()) return;
+    this.warnOfCarriageReturns();
     for (const text of source.lines) {
       this.line++;
       try {
-        this.readLine(text);
+        this.readLine(text.endsWith('\r') ? text.slice(0, -1) : text);
       } catch (fault) {
         if (!(fault instanceof RuleFault)) throw fault;
         const indent = /^[ \t]*/.exec(text)![0].length;
@@ -75,6 +76,15 @@ class SaveReader {
       const words = `COMMIT expected at line ${this.line + 1}`;
       source.error(new RuleFault('no-commit', words), { line: this.line, column: 1 });
     }
+  }
+
+  private warnOfCarriageReturns(): void {
+    const { source } = this;
+    const index = source.lines.findIndex((text) => text.endsWith('\r'));
+    if (index < 0) return;
+    const column = source.lines[index]!.length;
+    const words = 'lines end in CR LF; iptables-restore would refuse the file';
+    source.warn(words, { line: index + 1, column }, 'carriage-returns');
   }
 
   /** Lines that end in CR LF: said once, for every line of the file would be wrong. */
