@@ -12,7 +12,6 @@ export function walkProgram(program: TableProgram, hook: HookCode, ctx: RuleCont
   const { rows, counters, stack, signal, index } = program;
   const { packet } = ctx;
   const { protocol, src0, dst0 } = packet;
-  const bytes = packet.l3End - packet.l3Offset;
   let depth = 0;
   let row = program.entries[hook]!;
   signal.hotdrop = false;
@@ -53,7 +52,7 @@ export function walkProgram(program: TableProgram, hook: HookCode, ctx: RuleCont
     const operation = rows[at + Field.Operation]!;
     if (operation !== Operation.End) {
       counters[row * 2] = counters[row * 2]! + 1;
-      counters[row * 2 + 1] = counters[row * 2 + 1]! + bytes;
+      counters[row * 2 + 1] = counters[row * 2 + 1]! + (packet.l3End - packet.l3Offset);
     }
     switch (operation) {
       case Operation.Next:

@@ -15,7 +15,7 @@ export function walkPlainly(
   depth: number,
 ): VerdictCode {
   const { rows, counters, stack } = program;
-  const bytes = ctx.packet.l3End - ctx.packet.l3Offset;
+  const { packet } = ctx;
   let row = from;
   for (;;) {
     const at = row * ROW_INTS;
@@ -30,7 +30,7 @@ export function walkPlainly(
     const operation = rows[at + Field.Operation]!;
     if (operation !== Operation.End) {
       counters[row * 2] = counters[row * 2]! + 1;
-      counters[row * 2 + 1] = counters[row * 2 + 1]! + bytes;
+      counters[row * 2 + 1] = counters[row * 2 + 1]! + (packet.l3End - packet.l3Offset);
     }
     if (ctx.traced) report(program, row, ctx);
     switch (operation) {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { type RuleContext, Verdict } from '../../src/rules/index.ts';
+import { type RuleContext, TableId, Verdict } from '../../src/rules/index.ts';
 import {
   decodeFrame,
   findTcpOption,
@@ -10,7 +10,7 @@ import {
   TcpOption,
 } from '../../src/wire/index.ts';
 import { buildTcp, loadPacket } from '../support/packets.ts';
-import { FakeRoutes } from './support.ts';
+import { block, compile, contextOf, FakeRoutes, walk } from './support.ts';
 import { applyRules, assertSound, change } from './targets-support.ts';
 
 const ends4 = { src: '10.1.2.3', dst: '192.168.1.1' };
@@ -130,5 +130,16 @@ describe('TCPMSS', () => {
       const { verdict } = applyRules('mangle', [clamp], packet, paths(1500, there));
       assert.equal(verdict, Verdict.Drop, `${there}`);
     }
+  });
+
+  test('rules behind it, and the policy, count the bytes it added', () => {
+    const rules = block('mangle', `-A FORWARD ${set(1400)}`, '-A FORWARD -p tcp');
+    const { compiled } = compile(rules);
+    const packet = syn();
+    const before = packet.l3Len;
+    walk(compiled, contextOf(packet), 'mangle');
+    const chain = compiled.ruleSet.table(4, TableId.Mangle)!.chains.get('FORWARD')!;
+    const bytes = [...chain.rules, chain].map((owner) => compiled.countersOf(owner).bytes);
+    assert.deepEqual(bytes, [before, before + 4, before + 4]);
   });
 });
