@@ -31,8 +31,11 @@ export function readRules(paths: readonly string[], options: LoadOptions = {}): 
 }
 
 /** As `readRules`, with what is to be said about them as text. */
-export function loadRules(paths: readonly string[], takeCounters = false): LoadedRules {
-  const { ruleSet, errors, warnings } = readRules(paths, { counters: takeCounters });
+export function loadRules(
+  paths: readonly string[],
+  options: Pick<LoadOptions, 'counters' | 'strict'> = {},
+): LoadedRules {
+  const { ruleSet, errors, warnings } = readRules(paths, options);
   return {
     ruleSet,
     messages: [...warnings.map(formatWarning), ...errors.map((error) => error.format())],
@@ -58,7 +61,7 @@ function readIncluded(path: string): string {
 }
 
 /** True where some rule binds a helper by itself (`-j CT --helper`): ports then bind none. */
-export function bindsHelpers(ruleSet: RuleSet): boolean {
+function bindsHelpers(ruleSet: RuleSet): boolean {
   return ruleSet
     .allTables()
     .some((table) =>

@@ -40,7 +40,7 @@ export function startRefusalOf(packet: Packet, tcpLoose: boolean): TrackReasonCo
     case Proto.Icmp:
       return startsIcmpQuery(packet.icmpType) ? TrackReason.None : TrackReason.IcmpNotAQuery;
     case Proto.Icmpv6:
-      return packet.icmpType === 128 ? TrackReason.None : TrackReason.IcmpNotAQuery;
+      return startsIcmpv6Query(packet.icmpType) ? TrackReason.None : TrackReason.IcmpNotAQuery;
     default:
       return TrackReason.None;
   }
@@ -49,4 +49,9 @@ export function startRefusalOf(packet: Packet, tcpLoose: boolean): TrackReasonCo
 /** ICMP types that open a connection: echo, timestamp, information, address mask requests. */
 function startsIcmpQuery(type: number): boolean {
   return type === 8 || type === 13 || type === 15 || type === 17;
+}
+
+/** Echo and node information requests (nf_conntrack_proto_icmpv6.c). */
+function startsIcmpv6Query(type: number): boolean {
+  return type === 128 || type === 139;
 }

@@ -36,10 +36,11 @@ export async function answerApply(
   const { changes, engine } = host;
   if (changes.refusal !== null) return reply.error('CHANGE_PENDING', changes.refusal);
   const counters = args.counters === true;
+  const strict = args.strict === true;
   const { ruleSet, errors, warnings } = loadRuleFiles(
     files.map(({ path }) => path),
     (path) => textOf(files, path),
-    { ...host.loadOptions, counters, readIncluded: (path) => textOf(included, path) },
+    { ...host.loadOptions, counters, strict, readIncluded: (path) => textOf(included, path) },
   );
   const messages = [...warnings.map(formatWarning), ...errors.map((error) => error.format())];
   for (const message of messages) await reply.item({ message } satisfies ApplyItemDto);

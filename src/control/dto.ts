@@ -35,7 +35,7 @@ export function connectionDto(engine: Engine, row: number): ConntrackDto {
     reply: countedTuple(engine, row, Direction.Reply),
     status: table.get(row, Field.Status),
     mark: table.get(row, Field.Mark) >>> 0,
-    zone: zoneOf(table, row),
+    ...zonesOf(table, row),
     use: 1 + table.get(row, Field.Children),
     helper: helperName(table.get(row, Field.Helper)),
     startSec: engine.clock.baseEpochSec + startSec,
@@ -44,10 +44,15 @@ export function connectionDto(engine: Engine, row: number): ConntrackDto {
   };
 }
 
-/** As the kernel prints it under `zone=`: a zone of one direction alone is not the connection's. */
-function zoneOf(table: ConntrackTable, row: number): number {
-  const zone = table.zone(row, Direction.Original);
-  return zone === table.zone(row, Direction.Reply) ? zone : 0;
+/** As the kernel tells them: a zone of one direction alone is not the connection's. */
+function zonesOf(
+  table: ConntrackTable,
+  row: number,
+): Pick<ConntrackDto, 'zone' | 'origZone' | 'replyZone'> {
+  const origZone = table.zone(row, Direction.Original);
+  const replyZone = table.zone(row, Direction.Reply);
+  if (origZone === replyZone) return { zone: origZone, origZone: 0, replyZone: 0 };
+  return { zone: 0, origZone, replyZone };
 }
 
 function countedTuple(engine: Engine, row: number, direction: DirectionCode): CountedTupleDto {
@@ -98,7 +103,7 @@ export function expectationDto(engine: Engine, expectation: Expectation): Expect
 }
 
 /** What announced an expectation: `PORT`, `EPRT`, `227` or `229`. */
-export function expectationKind(kind: number): string {
+function expectationKind(kind: number): string {
   return kind >= 1 && kind <= 4 ? kindName(kind as 1 | 2 | 3 | 4) : '';
 }
 

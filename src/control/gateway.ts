@@ -219,6 +219,7 @@ function engineStatus(engine: Engine): Record<string, unknown> {
   return {
     packets: engine.counters,
     drops: engine.dropCounts(),
+    nflogged: engine.nflogged,
     connections: conntrack.table.count,
     maximum: conntrack.settings.maximum,
     expectations: conntrack.expectations.count,

@@ -39,7 +39,11 @@ export interface ConntrackDto {
   /** The kernel's IPS_ bits: `Status` of conntrack/. */
   status: number;
   mark: number;
+  /** Of both directions; 0 where there is none, or none that they share. */
   zone: number;
+  /** Of one direction alone (`CT --zone-orig`, `--zone-reply`); else 0. */
+  origZone: number;
+  replyZone: number;
   use: number;
   /** Name of the helper that watches this connection, or ''. */
   helper: string;
@@ -229,6 +233,8 @@ export interface ApplyArgs {
   counters?: boolean;
   dryRun?: boolean;
   diff?: boolean;
+  /** What is read and not carried out is an error. */
+  strict?: boolean;
   /** Bring the rules before back after so many seconds unless `rules.confirm` comes. */
   confirmSec?: number;
 }

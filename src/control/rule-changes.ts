@@ -17,7 +17,7 @@ export interface RuleHost {
 /** Calls `run` after so many seconds; returns what calls that off. */
 export type Schedule = (run: () => void, seconds: number) => () => void;
 
-export const scheduleByTimer: Schedule = (run, seconds) => {
+const scheduleByTimer: Schedule = (run, seconds) => {
   const timer = setTimeout(run, seconds * 1000);
   timer.unref();
   return () => clearTimeout(timer);

@@ -77,6 +77,7 @@ export class EngineActions implements RuleActions {
 
   notrack(): void {
     this.flight.untracked = true;
+    this.context.ctState = CtStateBit.Untracked;
   }
 
   assignHelper(name: string): void {

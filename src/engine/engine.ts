@@ -166,7 +166,6 @@ export class Engine {
     this.begin(packet, -1);
     if (decodeFrame(packet) !== Decode.Ok) return;
     this.leaveBy(outIf);
-    this.context.ctState = CtStateBit.Untracked;
     this.walk(TableId.Raw, Hook.Output);
     this.tracking.track(packet, this.context, TrackReason.None);
     this.tracking.observe(packet);
@@ -246,7 +245,7 @@ export class Engine {
 
   /** raw table, then connection tracking. */
   private track(packet: Packet, hook: HookCode, fault: TrackReasonCode): boolean {
-    this.context.ctState = CtStateBit.Untracked;
+    // To rules, a packet that nobody has looked at yet is INVALID (xt_conntrack.c).
     return this.walk(TableId.Raw, hook) && this.tracking.track(packet, this.context, fault);
   }
 

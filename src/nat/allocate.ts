@@ -91,7 +91,10 @@ export class TupleAllocator {
 
   private pickPort(tuple: Tuple, range: NatRange, manip: ManipCode, row: number): boolean {
     const isIcmp = tuple.protocol === Proto.Icmp || tuple.protocol === Proto.Icmpv6;
-    if (!isIcmp && !hasPorts(tuple.protocol)) return !this.isTaken(tuple, row);
+    if (!isIcmp && !hasPorts(tuple.protocol)) {
+      // Where two ways meet at one server, the source side may still tell them apart.
+      return manip === Manip.Destination || !this.isTaken(tuple, row);
+    }
     let min = range.minPort;
     let size = range.maxPort - range.minPort + 1;
     if (range.minPort === 0 && range.maxPort === 0) {

@@ -17,11 +17,10 @@ export function rewriteSource(packet: Packet, target: Tuple): void {
     packet.src2 = replaceAddressWord(packet, addressAt + 8, packet.src2, target.s2);
     packet.src3 = replaceAddressWord(packet, addressAt + 12, packet.src3, target.s3);
   }
-  const isIcmp = packet.protocol === Proto.Icmp || packet.protocol === Proto.Icmpv6;
-  if (isIcmp || hasPorts(packet.protocol)) {
-    replacePort(packet, isIcmp ? 4 : 0, packet.srcPortOrIcmpId, target.srcPort);
+  if (hasPorts(packet.protocol)) {
+    replacePort(packet, 0, packet.srcPortOrIcmpId, target.srcPort);
     packet.srcPortOrIcmpId = target.srcPort;
-  }
+  } else rewriteIcmpId(packet, target);
 }
 
 /** Makes destination address and port those of `target`. An ICMP query keeps type and id. */
@@ -38,11 +37,22 @@ export function rewriteDestination(packet: Packet, target: Tuple): void {
   if (hasPorts(packet.protocol)) {
     replacePort(packet, 2, packet.dstPortOrIcmpTypeCode, target.dstPort);
     packet.dstPortOrIcmpTypeCode = target.dstPort;
-  } else if (packet.protocol === Proto.Icmp || packet.protocol === Proto.Icmpv6) {
+  } else {
     // The id of an answer is translated together with its destination.
-    replacePort(packet, 4, packet.srcPortOrIcmpId, target.srcPort);
-    packet.srcPortOrIcmpId = target.srcPort;
+    rewriteIcmpId(packet, target);
   }
+}
+
+/**
+ * Makes the identifier of an ICMP query or answer that of `target`. Node information (types 139 and
+ * 140) has none: what stands in its place says what is asked (RFC 4620 section 4).
+ */
+function rewriteIcmpId(packet: Packet, target: Tuple): void {
+  const { protocol } = packet;
+  if (protocol !== Proto.Icmp && protocol !== Proto.Icmpv6) return;
+  if (protocol === Proto.Icmpv6 && packet.icmpType >= 139) return;
+  replacePort(packet, 4, packet.srcPortOrIcmpId, target.srcPort);
+  packet.srcPortOrIcmpId = target.srcPort;
 }
 
 /** Protocols whose header begins with a source and a destination port. */

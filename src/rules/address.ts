@@ -64,7 +64,12 @@ export function parseHostWords(text: string, family: Family): readonly number[] 
 /** Text of one address given as words. */
 export function formatWords(words: readonly number[]): string {
   const [w0 = 0, w1 = 0, w2 = 0, w3 = 0] = words;
-  return words.length === 1 ? formatIpv4(w0) : formatIpv6(w0, w1, w2, w3);
+  if (words.length === 1) return formatIpv4(w0);
+  // As inet_ntop of the C library has it: the last word of what holds an IPv4 address is one.
+  const isMapped = w0 === 0 && w1 === 0 && w2 === 0xffff;
+  const isCompatible = w0 === 0 && w1 === 0 && w2 === 0 && w3 >>> 16 !== 0;
+  if (isMapped) return `::ffff:${formatIpv4(w3)}`;
+  return isCompatible ? `::${formatIpv4(w3)}` : formatIpv6(w0, w1, w2, w3);
 }
 
 /** Prefix length of a mask, or -1 where it has holes. */

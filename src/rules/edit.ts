@@ -33,7 +33,7 @@ export interface EditScope {
   readonly resolveHost: HostResolver | null;
 }
 
-export const programName = (family: Family) => (family === 6 ? 'ip6tables' : 'iptables');
+const programName = (family: Family) => (family === 6 ? 'ip6tables' : 'iptables');
 
 /** Reads `argv` (without the program's name) and carries it out on a copy of `before`. */
 export function editRules(

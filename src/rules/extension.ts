@@ -90,12 +90,17 @@ interface Common<V> {
   readonly families?: readonly Family[];
   readonly options: OptionTable<V>;
   initial(): V;
-  /** Checks and completions when the rule's line has been read. */
-  finish?(value: V, scope: ParseScope): void;
+  /**
+   * Checks and completions when the rule's line has been read; `given` are the names of the options
+   * that were. As in iptables it comes before the option table's own checks (`required`, `excludes`).
+   */
+  finish?(value: V, scope: ParseScope, given: ReadonlySet<string>): void;
   /** Refusals of the kernel beyond those that the fields here express. */
   check?(value: V, rule: Rule, place: CheckPlace): void;
   /** Words of -L, without leading blank; '' for none. */
   list(value: V, view: ListView): string;
+  /** True where iptables puts no blank before those words. */
+  readonly listsUnspaced?: boolean;
   /**
    * What is not enforced of it, and what happens instead, as a sentence for a warning ("no program
    * can listen to queues here: the packet is dropped"); null where all of it is enforced.
@@ -136,6 +141,7 @@ interface Instance {
   readonly name: string;
   /** The options as iptables-save prints them: '' or text with a leading blank. */
   saveText(): string;
+  /** The words of -L as they follow the columns: '' or text, as a rule with a leading blank. */
   listText(view: ListView): string;
   /** Throws a RuleFault where the kernel would refuse the rule. */
   check(rule: Rule, place: CheckPlace): void;
@@ -227,8 +233,8 @@ function draftOf<V, I>(spec: Common<V>, value: V, make: () => I): Draft<I> {
     name: spec.name,
     options,
     finish: (scope) => {
+      spec.finish?.(value, scope, options.given);
       options.finish();
-      spec.finish?.(value, scope);
       return make();
     },
   };
@@ -242,7 +248,10 @@ function instanceOf<V>(
   return {
     name: spec.name,
     saveText: () => printOptions(spec.options, value),
-    listText: (view) => spec.list(value, view),
+    listText: (view) => {
+      const words = spec.list(value, view);
+      return words === '' || spec.listsUnspaced ? words : ` ${words}`;
+    },
     check: (rule, place) => check(value, rule, place),
     unenforced: () => spec.unenforced?.(value) ?? null,
   };

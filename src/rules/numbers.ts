@@ -60,12 +60,3 @@ export function formatPortRange(range: PortRange): string {
 export function hex(value: number): string {
   return `0x${(value >>> 0).toString(16)}`;
 }
-
-/** `VALUE` or `VALUE/MASK`, both 32 bits, or null. */
-export function parseMasked(text: string): { value: number; mask: number } | null {
-  const slash = text.indexOf('/');
-  const value = parseUnsigned(slash < 0 ? text : text.slice(0, slash), 0xffffffff);
-  const mask = slash < 0 ? 0xffffffff : parseUnsigned(text.slice(slash + 1), 0xffffffff);
-  if (value === null || mask === null) return null;
-  return { value: value | 0, mask: mask | 0 };
-}

@@ -8,6 +8,8 @@ export interface Printed {
   readonly text: string;
 }
 
+export type Arity = 0 | 1 | 2 | 'optional';
+
 /** One option of an extension that keeps its values in a V. */
 export interface OptionSpec<V> {
   /** The long name, without dashes, as messages give it. */
@@ -16,7 +18,8 @@ export interface OptionSpec<V> {
   readonly aliases?: readonly string[];
   /** The spelling that iptables-save prints; `name` where not given. */
   readonly printed?: string;
-  readonly args: 0 | 1 | 2;
+  /** How many; 'optional': the next word, where it looks like one. */
+  readonly args: Arity;
   /** What the argument is, for help: `PORT[:PORT]`. */
   readonly argument?: string;
   /** One line for help, in lower case and without a full stop. */
@@ -25,8 +28,12 @@ export interface OptionSpec<V> {
   readonly required?: boolean;
   /** Names of options of the same extension that may not stand beside it. */
   readonly excludes?: readonly string[];
+  /** Names of options of the same extension that must stand beside it. */
+  readonly requires?: readonly string[];
   /** Message for a second use, where the extension has words of its own. */
   readonly repeated?: string;
+  /** Message for a negation where none is allowed, where the extension has words of its own. */
+  readonly inverted?: string;
   /** True where it may stand several times; the extension then sees to what that means. */
   readonly repeatable?: boolean;
   /** Options with the same group count as one for "used twice". */
@@ -41,7 +48,7 @@ export type OptionTable<V> = readonly OptionSpec<V>[];
 /** One option as the line reader sees it: names and arity, and a setter bound to its value. */
 export interface BoundOption {
   readonly names: readonly string[];
-  readonly args: 0 | 1 | 2;
+  readonly args: Arity;
   /** For help: `OptionSpec.argument` and `help`, '' where not given. */
   readonly argument: string;
   readonly help: string;
@@ -52,7 +59,9 @@ export interface BoundOption {
 /** The options of one extension while a line is read. */
 export interface OptionDraft {
   readonly options: readonly BoundOption[];
-  /** Throws where a required option is missing. */
+  /** Names (`OptionSpec.name` and `group`) of what has been given so far. */
+  readonly given: ReadonlySet<string>;
+  /** Throws where an option is missing, or stands beside one that it excludes. */
   finish(): void;
 }
 
@@ -61,6 +70,7 @@ export const shown = (text: string, negated = false): Printed => ({ text, negate
 export function startOptions<V>(owner: string, table: OptionTable<V>, value: V): OptionDraft {
   const used = new Set<string>();
   return {
+    given: used,
     options: table.map((spec) => ({
       names: [spec.name, ...(spec.aliases ?? [])],
       args: spec.args,
@@ -82,7 +92,7 @@ export function startOptions<V>(owner: string, table: OptionTable<V>, value: V):
             `${owner}: option "--${spec.name}" must be specified`,
           );
         }
-        if (used.has(spec.name)) refuseBeside(owner, spec, used);
+        if (used.has(spec.name)) checkBeside(owner, spec, used);
       }
     },
   };
@@ -95,12 +105,17 @@ function checkUse<V>(owner: string, spec: OptionSpec<V>, used: Set<string>, nega
   }
   if (negated && !spec.negatable) {
     const words = `${owner}: option "--${spec.name}" cannot be inverted.`;
-    throw new RuleFault('option-conflict', words);
+    throw new RuleFault('option-conflict', spec.inverted ?? words);
   }
 }
 
 /** As xtables_options_fcheck: at the end of the line, in the order of the table. */
-function refuseBeside<V>(owner: string, spec: OptionSpec<V>, used: ReadonlySet<string>): void {
+function checkBeside<V>(owner: string, spec: OptionSpec<V>, used: ReadonlySet<string>): void {
+  const lacking = spec.requires?.find((other) => !used.has(other));
+  if (lacking !== undefined) {
+    const words = `${owner}: option "--${spec.name}" also requires "--${lacking}".`;
+    throw new RuleFault('missing-option', words);
+  }
   for (const other of spec.excludes ?? []) {
     if (!used.has(other)) continue;
     const words = `${owner}: option "--${spec.name}" cannot be used together with "--${other}".`;

@@ -60,6 +60,7 @@ import { physdev } from './ext/physdev.ts';
 import { pkttype } from './ext/pkttype.ts';
 import { policy } from './ext/policy.ts';
 import { quota } from './ext/quota.ts';
+import { rateest } from './ext/rateest.ts';
 import { rateestTarget } from './ext/rateest-target.ts';
 import { realm } from './ext/realm.ts';
 import { recent } from './ext/recent.ts';
@@ -141,6 +142,7 @@ const matches: readonly MatchExtension[] = [
   pkttype,
   policy,
   quota,
+  rateest,
   realm,
   recent,
   rpfilter,
@@ -204,9 +206,8 @@ const targets: readonly TargetExtension[] = [
   ulog,
 ];
 
-/** Target names of iptables that a chain may not take, although Pinhole does not have them. */
-const foreignTargets: readonly string[] = ['SET'];
-const standardTargets: readonly string[] = ['ACCEPT', 'DROP', 'QUEUE', 'RETURN', ''];
+/** Verdicts, whose names no chain can have; '' is the empty target. */
+export const standardTargets: readonly string[] = ['ACCEPT', 'DROP', 'QUEUE', 'RETURN', ''];
 
 function find<I>(all: readonly Extension<I>[], name: string, family: Family): Extension<I> | null {
   return all.find((ext) => ext.name === name && ext.families.includes(family)) ?? null;
@@ -229,16 +230,7 @@ export function findTarget(name: string, family: Family): TargetExtension | null
   return find(targets, name, family);
 }
 
-/** True for a target that iptables has and Pinhole has not. */
-export function isForeignTarget(name: string): boolean {
-  return foreignTargets.includes(name) && !targets.some((target) => target.name === name);
-}
-
 /** True where iptables has a target of this name, so that no chain may be called so. */
 export function isTargetName(name: string): boolean {
-  return (
-    standardTargets.includes(name) ||
-    foreignTargets.includes(name) ||
-    targets.some((target) => target.name === name)
-  );
+  return standardTargets.includes(name) || targets.some((target) => target.name === name);
 }

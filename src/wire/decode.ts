@@ -18,7 +18,7 @@ export function decodeFrame(packet: Packet): DecodeCode {
 }
 
 /** The same for a cursor whose `l3Offset` and `family` are set already. */
-export function decodeFromL3(packet: Packet): DecodeCode {
+function decodeFromL3(packet: Packet): DecodeCode {
   const ip = packet.family === 4 ? decodeIpv4(packet) : decodeIpv6(packet);
   if (ip !== Decode.Ok) return ip;
   packet.l4Offset = packet.l3Offset + packet.l3HeaderLen;

@@ -1,7 +1,7 @@
 import { Decode, type DecodeCode } from './codes.ts';
 import type { Packet } from './packet.ts';
 
-export const ICMP_HEADER_LEN = 8;
+const ICMP_HEADER_LEN = 8;
 
 /** Takes an ICMP (RFC 792) or ICMPv6 (RFC 4443) header apart. */
 export function decodeIcmp(packet: Packet): DecodeCode {
@@ -22,12 +22,13 @@ export function decodeIcmp(packet: Packet): DecodeCode {
 /**
  * The type that answers an ICMP query of `type`, or -1 where `type` is no query and no answer.
  * Queries and answers pair up as in nf_conntrack_proto_icmp.c: echo, timestamp, information and
- * address mask; for ICMPv6 echo only.
+ * address mask; for ICMPv6 echo and node information (RFC 4620), whose kind of question stands where
+ * others have their identifier.
  */
 export function icmpQueryReplyType(family: number, type: number): number {
   if (family === 6) {
-    if (type === 128) return 129;
-    return type === 129 ? 128 : -1;
+    if (type === 128 || type === 139) return type + 1;
+    return type === 129 || type === 140 ? type - 1 : -1;
   }
   switch (type) {
     case 8:

@@ -3,7 +3,7 @@ import { Decode, type DecodeCode } from './codes.ts';
 import type { Packet } from './packet.ts';
 
 /** Length of an IPv4 header without options. */
-export const IPV4_HEADER_LEN = 20;
+const IPV4_HEADER_LEN = 20;
 
 /** Takes an IPv4 header apart (RFC 791). The header checksum is checked: it covers few bytes. */
 export function decodeIpv4(packet: Packet): DecodeCode {

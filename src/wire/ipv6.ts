@@ -2,7 +2,7 @@ import { Decode, type DecodeCode, Proto } from './codes.ts';
 import type { Packet } from './packet.ts';
 
 /** Length of the fixed IPv6 header. */
-export const IPV6_HEADER_LEN = 40;
+const IPV6_HEADER_LEN = 40;
 /** More extension headers than this is an attack, not a packet. */
 const MAX_EXTENSIONS = 8;
 

@@ -1,7 +1,7 @@
 import { Decode, type DecodeCode, Proto } from './codes.ts';
 import type { Packet } from './packet.ts';
 
-export const UDP_HEADER_LEN = 8;
+const UDP_HEADER_LEN = 8;
 
 /** Takes a UDP (RFC 768) or UDP-Lite (RFC 3828) header apart. */
 export function decodeUdp(packet: Packet): DecodeCode {

@@ -93,6 +93,13 @@ describe('which entries are meant', () => {
       ['-m 31', '-m 0x10/0xf0', '-w 5'],
       ['-m 0x10', '-m 0', '-w 0'],
     );
+    // As conntrack(8) 1.4.7: a zone of one direction is not the connection's.
+    check(
+      entry({ origZone: 5 }),
+      ['--orig-zone 5', '-w 0', '--reply-zone 0'],
+      ['-w 5', '--orig-zone 0', '--orig-zone 6', '--reply-zone 5'],
+    );
+    check(entry({ replyZone: 5 }), ['--reply-zone 5', '--orig-zone 0'], ['--orig-zone 5', '-w 5']);
     check(entry({ mark: -1 }), ['-m 0xffffffff', '-m 0x80000000/0x80000000'], ['-m 0']);
   });
 

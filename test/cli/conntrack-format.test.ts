@@ -90,6 +90,26 @@ describe('listed entries', () => {
     assert.match(formatEntry(entry({ mark: -1 }), defaultFormat), / mark=4294967295 /);
   });
 
+  test('zones of one direction', () => {
+    // Where conntrack(8) 1.4.7 shows them, by a connection of `CT --zone-orig 5`.
+    const original = entry({ origZone: 5 });
+    const reply = entry({ replyZone: 6 });
+    assert.match(formatEntry(original, defaultFormat), / dport=\d+ zone-orig=5 packets=.* src=/);
+    assert.match(
+      formatEntry(reply, defaultFormat),
+      / src=.* src=.* dport=\d+ zone-reply=6 packets=/,
+    );
+    const xml = { ...defaultFormat, format: 'xml' as const };
+    assert.match(formatEntry(original, xml), /"original">.*<\/layer4><zone>5<\/zone>.*"reply">/);
+    assert.match(formatEntry(reply, xml), /"reply">.*<\/layer4><zone>6<\/zone>.*"independent">/);
+    const save = { ...defaultFormat, format: 'save' as const };
+    assert.match(formatEntry(original, save), / -u \S+ --orig-zone 5 -s /);
+    assert.match(formatEntry(reply, save), / -u \S+ --reply-zone 6 -s /);
+    const json = { ...defaultFormat, format: 'json' as const };
+    assert.match(formatEntry(original, json), /"zone":0,"zoneOrig":5,"use"/);
+    assert.match(formatEntry(reply, json), /"zone":0,"zoneReply":6,"use"/);
+  });
+
   test('save, with translation, status and zone', () => {
     const save = { ...recorded, format: 'save' as const };
     assert.equal(

@@ -41,6 +41,8 @@ export function entry(parts: EntryParts = {}): ConntrackDto {
     status: Status.SeenReply | Status.Assured | Status.Confirmed | SOURCE_NAT,
     mark: 0,
     zone: 0,
+    origZone: 0,
+    replyZone: 0,
     use: 2,
     helper: 'ftp',
     startSec: 1795248670,

@@ -298,6 +298,18 @@ describe('replay, exit codes', () => {
     assert.match(stderr, /bad\.rules:3/);
   });
 
+  test('2 for rules that are not enforced, with --strict', (t) => {
+    const bench = new Bench(t);
+    const rules = bench.file('half.rules', '*filter\n-A FORWARD -m cpu --cpu 0 -j DROP\nCOMMIT\n');
+    const read = bench.capture('in.pcap', []);
+    const strict = bench.replay({ rules: [rules], read, strict: true });
+    assert.equal(strict.exitCode, 2);
+    assert.match(strict.stderr, /half\.rules:2:1: error: /);
+    const lax = bench.replay({ rules: [rules], read });
+    assert.equal(lax.exitCode, 0);
+    assert.match(lax.stderr, /half\.rules:2:1: warning: /);
+  });
+
   test('2 for a bad --interface, 1 for captures that cannot be read or written', (t) => {
     const bench = new Bench(t);
     const rules = [bench.file('fw.rules', STATEFUL)];

@@ -129,6 +129,17 @@ describe('ICMPv6', () => {
     );
   });
 
+  test('node information', () => {
+    play(
+      icmp,
+      `
+        0 > 139 | NEW - 30 [NEW]
+        1 < 140 | ESTABLISHED - 30 [UPDATE]`,
+      new Bench(),
+      ends6,
+    );
+  });
+
   test('an echo reply without a request is INVALID', () => {
     play(icmp, `0 < 129 | ${noQuery}`, new Bench(), ends6);
   });
@@ -142,7 +153,7 @@ describe('ICMPv6', () => {
 
   test('errors without a connection, and messages nobody asked for', () => {
     const lines = [1, 2, 3, 4, 127].map((type) => `0 > ${type} | ${unmatched}`);
-    const others = [138, 139, 142, 144, 200, 255].map((type) => `0 > ${type} | ${noQuery}`);
+    const others = [138, 140, 142, 144, 200, 255].map((type) => `0 > ${type} | ${noQuery}`);
     play(icmp, [...lines, ...others].join('\n'), new Bench(), ends6);
   });
 

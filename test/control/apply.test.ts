@@ -70,6 +70,30 @@ test('a refused file changes nothing, and says where it is wrong', async () => {
   assert.equal(await gateway.saved('-c'), before);
 });
 
+test('status counts the packets of NFLOG rules', async () => {
+  const gateway = gatewayOf();
+  gateway.files.set('nflog.rules', '*filter\n-A FORWARD -j NFLOG\nCOMMIT\n');
+  await gateway.apply({ files: ['nflog.rules'] });
+  gateway.gateway.inject('lan', packet());
+  const client = gateway.connect();
+  const status = await client.request('status', {}).done;
+  client.close();
+  assert.equal((status as { nflogged?: number }).nflogged, 1);
+});
+
+test('--strict refuses what is not enforced, which else is a warning', async () => {
+  const gateway = gatewayOf();
+  gateway.files.set('half.rules', '*filter\n-A FORWARD -m cpu --cpu 0 -j DROP\nCOMMIT\n');
+  const strict = await gateway.apply({ files: ['half.rules'], strict: true });
+  assert.equal(strict.code, 1);
+  assert.match(strict.stderr, /^half\.rules:2:1: error: /m);
+  assert.equal((await gateway.saved()).includes('--cpu'), false);
+  const lax = await gateway.apply({ files: ['half.rules'] });
+  assert.equal(lax.code, 0);
+  assert.match(lax.stderr, /^half\.rules:2:1: warning: /m);
+  assert.equal((await gateway.saved()).includes('--cpu'), true);
+});
+
 test('scripts and what they include are read where the user is', async () => {
   const gateway = gatewayOf();
   gateway.files.set(

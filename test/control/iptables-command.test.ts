@@ -326,5 +326,6 @@ test('help comes from the option tables, and needs no gateway', async () => {
   assert.match(await help('--help'), /SIGHUP/);
   assert.match(await help('-m', 'limit', '-h'), /\nlimit match options:\n.*--limit /);
   assert.match(await help('-j', 'CT', '-h'), /\nCT target options:\n(.*\n)* +--helper /);
+  assert.match(await help('-m', 'rateest', '-h'), /\n {6}--rateest-bps \[RATE\] /);
   assert.match(await help('-p', 'tcp', '-h'), /\ntcp match options:\n/);
 });

@@ -99,7 +99,8 @@ export class RuleGateway {
   /** `pinhole apply`; `lines` are what is typed at its question. */
   async apply(request: Partial<ApplyRequest>, lines: readonly string[] = []): Promise<Ran> {
     const typed = [...lines];
-    const base = { files: [], counters: false, dryRun: false, diff: false, confirmSec: null };
+    const flags = { counters: false, strict: false, dryRun: false, diff: false };
+    const base = { files: [], ...flags, confirmSec: null };
     return this.withApplyIo(
       (io) => runApply({ ...base, ...request }, io),
       () => Promise.resolve(typed.shift() ?? null),

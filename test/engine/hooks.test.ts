@@ -192,6 +192,21 @@ COMMIT
     }
   });
 
+  test('in the raw table: INVALID before NOTRACK, UNTRACKED after it', () => {
+    const raw = `*raw
+-A PREROUTING -m conntrack --ctstate INVALID
+-A PREROUTING -m state --state UNTRACKED
+-A PREROUTING -p udp -j NOTRACK
+-A PREROUTING -m conntrack --ctstate INVALID
+-A PREROUTING -m state --state UNTRACKED
+COMMIT
+`;
+    const gateway = makeGateway({ rules: raw });
+    gateway.inject('lan', buildUdp(out));
+    const counts = [1, 2, 4, 5].map((number) => gateway.count('raw', 'PREROUTING', number));
+    assert.deepEqual(counts, [1, 0, 0, 1]);
+  });
+
   test('NOTRACK holds for damaged packets too', () => {
     const gateway = makeGateway({ rules: `*raw\n-A PREROUTING -j NOTRACK\nCOMMIT\n${counting}` });
     const damaged = buildUdp({ ...out, badChecksum: true });

@@ -238,6 +238,17 @@ describe('destination translation', () => {
     ]);
   });
 
+  test('a protocol without ports: two ways may meet, and the source side tells them apart', () => {
+    const flows = new Flows();
+    const gre = (dst: string) => ({ src: '198.51.100.9', dst, sport: 0, dport: 0, protocol: 47 });
+    flows.open(gre('203.0.113.1'), natRange(inside), Manip.Destination);
+    const row = flows.start(gre('203.0.113.2'));
+    assert.ok(flows.nat.bind(row, natRange(inside), Manip.Destination));
+    assert.ok(flows.nat.bind(row, natRange(outside), Manip.Source));
+    assert.ok(flows.table.insert(row));
+    assert.match(flows.translated(row), /^203\.0\.113\.1:0>192\.168\.1\.20:0$/);
+  });
+
   test('two ways to one server port from one client port: the source side gives way', () => {
     const flows = new Flows();
     flows.open(toGateway(5000, 21), natRange(inside, [21, 21]), Manip.Destination);

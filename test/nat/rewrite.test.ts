@@ -90,6 +90,16 @@ test('IPv4 options and VLAN tags: the fields are found behind them', () => {
   assert.deepEqual([got.src, got.sport], [new4.src, 1]);
 });
 
+test('node information has no identifier: its kind of question stays', () => {
+  const ends = { ...v6, type: 139, id16: 2, payload: '12345678' };
+  const target = tupleOf({ ...new6, protocol: Proto.Icmpv6 });
+  const sourced = rewritten(buildIcmpv6(ends), (packet) => rewriteSource(packet, target));
+  assert.deepEqual([sourced.src, sourced.sport], [new6.src, 2]);
+  const answer = buildIcmpv6({ ...ends, type: 140 });
+  const got = rewritten(answer, (packet) => rewriteDestination(packet, target));
+  assert.deepEqual([got.dst, got.sport], [new6.dst, 2]);
+});
+
 test('IPv6 extension headers: ports and checksum are found behind them', () => {
   const frame = buildUdp({ ...v6, extensions: [hopByHop()] });
   const got = rewritten(frame, (packet) =>

@@ -114,6 +114,7 @@ export class Bench {
       const exitCode = runReplay(
         {
           rules: [],
+          strict: false,
           read: '',
           write: null,
           interfaces: [],

@@ -63,7 +63,7 @@ function listed(rule: Rule, numeric: boolean): string {
   const view = { numeric, services, family: rule.family };
   return rule.matches
     .map((match) => match.listText(view))
-    .join(' ')
+    .join('')
     .trim();
 }
 

@@ -141,6 +141,16 @@ describe('addrtype', () => {
     );
     expectMatches(
       udp6('2001:db8::1', '2001:db8::2'),
+      ['-m addrtype --src-type UNICAST'],
+      ['-m addrtype --src-type UNICAST,LOCAL', '-m addrtype --dst-type UNICAST,ANYCAST'],
+      {
+        prepare: (ctx) => {
+          ctx.routes.kind = AddressKind.Unicast;
+        },
+      },
+    );
+    expectMatches(
+      udp6('2001:db8::1', '2001:db8::2'),
       ['-m addrtype --dst-type UNREACHABLE'],
       ['-m addrtype --dst-type LOCAL'],
       {

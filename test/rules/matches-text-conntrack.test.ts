@@ -2,7 +2,7 @@ import { testForms, testRefusals } from './match-text.ts';
 
 /** Text forms and refusals of icmp, conntrack and state, as iptables-legacy 1.8.9 gave them. */
 
-testForms(String.raw`
+testForms(`
 @4 filter INPUT
 -p icmp -m icmp --icmp-type any ;; = ;; icmp any ;; icmptype 255
 -p icmp -m icmp ! --icmp-type any ;; = ;; icmp !any ;; icmp !type 255
@@ -74,7 +74,7 @@ testForms(String.raw`
 -m state --state UNTRACKED,INVALID ;; -m state --state INVALID,UNTRACKED ;; state INVALID,UNTRACKED
 `);
 
-testRefusals(String.raw`
+testRefusals(`
 @4 filter INPUT
 -p icmp -m icmp --icmp-type 256 ;; 2 ;; Unknown ICMP type ^256'
 -p icmp -m icmp --icmp-type 3/256 ;; 2 ;; Unknown ICMP code ^3/256'

@@ -2,7 +2,7 @@ import { testForms, testRefusals } from './match-text.ts';
 
 /** Text forms and refusals of matches of header fields, as iptables-legacy 1.8.9 gave them. */
 
-testForms(String.raw`
+testForms(`
 @4 filter INPUT
 -m policy --dir in --pol none ;; = ;; policy match dir in pol none
 -m policy --dir in --pol ipsec ;; = ;; policy match dir in pol ipsec
@@ -74,7 +74,7 @@ testForms(String.raw`
 -m realm --realm 1 ;; -m realm --realm 0x1 ;; realm 0x1
 `);
 
-testRefusals(String.raw`
+testRefusals(`
 @4 filter INPUT
 -m policy ;; 2 ;; policy match: neither --dir in nor --dir out specified
 -m policy --dir out --pol none ;; 1 ;; EINVAL

@@ -2,7 +2,7 @@ import { testForms, testRefusals } from './match-text.ts';
 
 /** Text forms and refusals of matches of IPv6, as iptables-legacy 1.8.9 gave them. */
 
-testForms(String.raw`
+testForms(`
 @6 filter INPUT
 -m hl --hl-eq 42 ;; = ;; HL match HL == 42
 -m hl ! --hl-eq 42 ;; = ;; HL match HL != 42
@@ -141,7 +141,7 @@ testForms(String.raw`
 -m owner --uid-owner 0 ;; = ;; owner UID match root ;; owner UID match 0
 `);
 
-testRefusals(String.raw`
+testRefusals(`
 @6 filter INPUT
 -m hl --hl-eq 256 ;; 2 ;; hl: bad value for option "--hl-eq", or out of range (0-255).
 -m hl --hl-eq x ;; 2 ;; hl: bad value for option "--hl-eq", or out of range (0-255).

@@ -2,7 +2,7 @@ import { testForms, testRefusals } from './match-text.ts';
 
 /** Text forms and refusals of matches of addresses, links and marks, as iptables-legacy 1.8.9 gave them. */
 
-testForms(String.raw`
+testForms(`
 @4 filter INPUT
 -m connmark --mark 1 ;; -m connmark --mark 0x1 ;; connmark match  0x1
 -m connmark ! --mark 0x1/0x3 ;; = ;; connmark match ! 0x1/0x3
@@ -90,7 +90,7 @@ testForms(String.raw`
 -m rpfilter --validmark ;; = ;; rpfilter validmark
 `);
 
-testRefusals(String.raw`
+testRefusals(`
 @4 filter INPUT
 -m connmark --mark 0xfffffffff ;; 2 ;; connmark: bad integer value for option "--mark", or out of range.
 -m connmark --mark -1 ;; 2 ;; connmark: bad integer value for option "--mark", or out of range.

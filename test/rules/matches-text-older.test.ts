@@ -72,7 +72,7 @@ testForms(String.raw`
 -m limit --limit 1/second --limit-burst 0x10 ;; -m limit --limit 1/sec --limit-burst 16 ;; limit: avg 1/sec burst 16
 `);
 
-testRefusals(String.raw`
+testRefusals(`
 @4 filter INPUT
 -p tcp -m tcpmss --mss 1:x ;; 2 ;; tcpmss: bad value for option "--mss" near "x", or out of range (0-65535).
 -p tcp -m tcpmss --mss 1:70000 ;; 2 ;; tcpmss: bad value for option "--mss" near "70000", or out of range (0-65535).

@@ -2,7 +2,7 @@ import { testForms, testRefusals } from './match-text.ts';
 
 /** Text forms and refusals of matches of SCTP and DCCP, and those that are only read, as iptables-legacy 1.8.9 gave them. */
 
-testForms(String.raw`
+testForms(`
 @4 filter INPUT
 -p sctp -m sctp --sport 1 ;; = ;; sctp spt:1
 -p sctp --sport 1:2 ;; -p sctp -m sctp --sport 1:2 ;; sctp spts:1:2
@@ -106,7 +106,7 @@ testForms(String.raw`
 -m pkttype --pkt-type unicast ;; = ;; PKTTYPE = unicast
 `);
 
-testRefusals(String.raw`
+testRefusals(`
 @4 filter INPUT
 -p sctp -m sctp --sport 10:1 ;; 2 ;; invalid portrange (min > max)
 -p sctp -m sctp --sport 65536 ;; 2 ;; invalid port/service ^65536' specified

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { loadRuleFiles, type RuleErrorCode, TableId } from '../../src/rules/index.ts';
+import { type RuleErrorCode, TableId } from '../../src/rules/index.ts';
 import { block, errorOf, load } from './support.ts';
 
 /** A line in a script, the first line of what iptables says to it, its code, its exit code. */
@@ -305,55 +305,5 @@ describe('messages of iptables-restore', () => {
     assert.ok(ruleSet);
     assert.equal(warnings.length, 1);
     assert.match(warnings[0]!.message, /no newline at the end/);
-  });
-});
-
-describe('errors in files', () => {
-  test('file, line, column and a caret', () => {
-    const error = errorOf(
-      block('filter', '-A INPUT -p tcp --dport 99999 -j ACCEPT'),
-      {},
-      'my.rules',
-    );
-    assert.deepEqual([error.file, error.line, error.column], ['my.rules', 2, 25]);
-    assert.equal(
-      error.format(),
-      [
-        "my.rules:2:25: error: invalid port/service `99999' specified",
-        '-A INPUT -p tcp --dport 99999 -j ACCEPT',
-        '                        ^',
-      ].join('\n'),
-    );
-  });
-
-  test('tabs are kept below the line, so that the caret stands right', () => {
-    const error = errorOf(block('filter', '\t-A INPUT\t-x'));
-    assert.equal(error.format().split('\n').at(-1), '\t        \t^');
-  });
-
-  test('a refusal of the kernel is placed at the rule, with a reason', () => {
-    const error = errorOf(block('filter', '-A INPUT -i lo -j ACCEPT', '-A INPUT -j MASQUERADE'));
-    assert.equal(error.line, 3);
-    assert.equal(error.detail, 'MASQUERADE: only in table nat');
-  });
-
-  test('all errors of a file, one per line, and nothing is loaded', () => {
-    const { ruleSet, errors } = load(
-      block('filter', '-A INPUT -x -y', '-A INPUT -j ACCEPT', '-A INPUT -m no', '-A NO -j DROP'),
-    );
-    assert.equal(ruleSet, null);
-    assert.deepEqual(
-      errors.map((error) => error.line),
-      [2, 4, 5],
-    );
-  });
-
-  test('a file that cannot be read', () => {
-    const { ruleSet, errors } = loadRuleFiles(['gone.rules'], () => {
-      throw new Error('ENOENT: no such file');
-    });
-    assert.equal(ruleSet, null);
-    assert.equal(errors[0]!.code, 'unreadable-file');
-    assert.equal(errors[0]!.message, "Can't open gone.rules");
   });
 });

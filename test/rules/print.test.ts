@@ -171,6 +171,33 @@ describe('texts of iptables 1.8.9', () => {
     );
   });
 
+  test('blanks around the words are those of iptables', () => {
+    const tail = (chain: string, rule: string, family: 4 | 6 = 4) => {
+      const { compiled } = compile(block('mangle', `-A ${chain} ${rule}`), { family });
+      const row = printList(compiled, {
+        family,
+        table: 'mangle',
+        chain,
+        number: 1,
+        numeric: true,
+      })!;
+      return row.slice(row.lastIndexOf(family === 4 ? '0.0.0.0/0' : '::/0'));
+    };
+    assert.equal(
+      tail('FORWARD', '-p tcp -j SYNPROXY --mss 5'),
+      '0.0.0.0/0            SYNPROXY mss 5  [not enforced]\n',
+    );
+    assert.equal(
+      tail('FORWARD', '-m bpf --bytecode "1,6 0 0 1"'),
+      '0.0.0.0/0           match bpf 6 0 0 1  [not enforced]\n',
+    );
+    assert.equal(tail('FORWARD', '-m eui64', 6), `::/0${' '.repeat(16)}eui64 \n`);
+    assert.match(
+      tail('FORWARD', '-j HMARK --hmark-tuple src --hmark-mod 5 --hmark-rnd 1'),
+      / rnd 0x1 {2}\[not enforced\]\n$/,
+    );
+  });
+
   test('goto, negated protocol, any interface', () => {
     const { compiled } = compile(block('filter', ':A - [0:0]', '-A INPUT ! -p tcp ! -i + -g A'));
     const list = (numeric: boolean) =>

@@ -116,8 +116,8 @@ describe('types of sets, asked with packets', () => {
     assert.equal(inSet(three, '--match-set t src,dst,dst', tcpTo(80)), true);
     assert.equal(inSet(three, '--match-set t src,dst,dst', tcpTo(81)), false);
     const faces =
-      'create f hash:net,iface\nadd f 10.0.0.0/8,eth0\nadd f 10.1.0.0/16,ppp wildcard\n' +
-      'add f 0.0.0.0/0,lan\n';
+      'create f hash:net,iface\nadd f 10.1.0.0/16,eth0\nadd f 10.1.0.0/16,ppp wildcard\n' +
+      'add f 10.1.0.0/16,lan\n';
     const face = (name: string) => inSet(faces, '--match-set f src,src', tcpTo(80), { ins: name });
     assert.deepEqual(['eth0', 'eth00', 'ppp7', 'lan', 'wan'].map(face), [
       true,
@@ -128,6 +128,11 @@ describe('types of sets, asked with packets', () => {
     ]);
     assert.equal(inSet(faces, '--match-set f src,dst', tcpTo(80), { ins: 'eth0' }), false);
     assert.equal(inSet(faces, '--match-set f src,dst', tcpTo(80), { outs: 'eth0' }), true);
+    const nested = 'create f hash:net,iface\nadd f 10.0.0.0/8,eth0\nadd f 10.1.0.0/16,ppp0\n';
+    const ins = 'eth0';
+    assert.equal(inSet(nested, '--match-set f src,src', from('10.2.2.3'), { ins }), true);
+    // The narrower network hides the wider one, though its interface is another.
+    assert.equal(inSet(nested, '--match-set f src,src', from('10.1.2.3'), { ins }), false);
     const marks = 'create k hash:ip,mark markmask 0xff\nadd k 10.1.2.3,0x7\n';
     assert.equal(inSet(marks, '--match-set k src,src', tcpTo(80), { mark: 0x107 }), true);
     assert.equal(inSet(marks, '--match-set k src,src', tcpTo(80), { mark: 0x108 }), false);

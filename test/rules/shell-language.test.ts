@@ -82,6 +82,22 @@ b"`,
     `a=(1 "2 3" 4); say ${D}{a[0]} "${D}{a[1]}" ${D}{#a[@]}; for i in "${D}{a[@]}"; do say "$i"; done; a+=(5); say ${D}{a[@]}`,
     `a[2]=x; say ${D}{a[2]} ; a=(); say ${D}{#a[@]}; b=(x{1..3}); say ${D}{b[*]} ${D}{b[-1]} ${D}{b[@]:1} $b`,
   ],
+  'arrays with keys': [
+    `declare -A p=([ssh]=22 [web]=80 ["a b"]=1); say ${D}{p[ssh]} "${D}{p[a b]}" ${D}{#p[@]} ${D}{p[none]:-no}`,
+    `declare -A p; p[x]=1; p["y"]=2; k=x; p[$k]+=0; say "${D}{p[$k]}" "${D}{p[y]}"; unset 'p[x]'; say ${D}{p[x]-gone} ${D}{#p[@]}`,
+    `declare -A p=([one]=1 [two]=2 [three]=3 [four]=4); for k in "${D}{!p[@]}"; do say "$k=${D}{p[$k]}"; done; say "${D}{p[@]}"`,
+    `f() { local -A m=([k]=v); say "${D}{m[k]}"; }; f; say "${D}{m-unset}"; declare -A q=([a]=1); (q[b]=2); say ${D}{q[b]-gone}`,
+    `a=([0]=x [1]=y z); say ${D}{a[@]} ${D}{!a[@]}; declare -A q=([a]=1); q+=([b]=2); say ${D}{q[a]} ${D}{q[b]}`,
+  ],
+  'regular expressions': [
+    `x=10.1.2.3/24; [[ $x =~ ^([0-9.]+)/([0-9]+)$ ]] && say "${D}{BASH_REMATCH[1]}" "${D}{BASH_REMATCH[2]}"`,
+    `for x in 1.2.3.4 1.2.3 1234.1.1.1; do [[ $x =~ ^([0-9]{1,3}\\.){3}[0-9]{1,3}$ ]] && say yes || say no; done`,
+    `[[ tcp =~ ^(tcp|udp)$ ]] && say proto; [[ a.b =~ "." ]] && say dot; [[ ab =~ "." ]] || say none; r='^e.*0$'; [[ eth0 =~ $r ]] && say re`,
+  ],
+  'backslashes within backticks': [
+    'x=5; say `echo \\$x` "`echo \\"a\\"`" `echo \\\\a` `echo "a\\nb"`',
+    "say `echo \\`echo inner\\`` `echo 'a\\.b'`; y=`echo a\\\nb`; say $y",
+  ],
   'here-documents and output': [
     'x=1; v=$(cat <<EOF\na $x ${x}b \\$x $((x+1)) $(echo sub)\nEOF\n); say "$v"',
     'v=$(cat <<\'EOF\'\n$x `no`\nEOF\n); say "$v"',

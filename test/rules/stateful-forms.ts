@@ -34,5 +34,5 @@ function outcome(rule: string, family: 4 | 6): string {
   const listed = made.matches.map((m) => m.listText({ numeric: true, services, family }));
   return `${ruleSpec(made)
     .replace(/^-A T /, '')
-    .trim()} => ${listed.join(' ')}`;
+    .trim()} => ${listed.join('').trimStart()}`;
 }

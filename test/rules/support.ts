@@ -37,7 +37,11 @@ import type { Packet } from '../../src/wire/index.ts';
 export const services = ServiceTable.builtin();
 
 export function load(text: string, options: LoadOptions = {}, name = 'test.rules') {
-  return loadRuleFiles([name], () => text, { services, ...options });
+  return loadRuleFiles([name], () => text, { services, readIncluded: noOtherFile, ...options });
+}
+
+function noOtherFile(path: string): never {
+  throw new Error(`${path}: no such file`);
 }
 
 /** The rule set of a text that must load. */

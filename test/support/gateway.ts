@@ -35,6 +35,8 @@ export interface GatewayOptions {
   readonly rules?: string;
   /** The same for ip6tables. */
   readonly rules6?: string;
+  /** Sets that the rules ask, in the format of `ipset save`. */
+  readonly sets?: string;
   /** `ADDRESS/LENGTH` of each interface, one or several, of both families. */
   readonly interfaces?: Readonly<Record<string, string | readonly string[]>>;
   readonly settings?: Partial<EngineSettings>;
@@ -92,7 +94,7 @@ export class TestGateway {
       interfaces: datapath.interfaces,
       routes: datapath.routes,
       output: datapath.output,
-      rules: this.compile(options.rules ?? '', options.rules6 ?? ''),
+      rules: this.compile(options.rules ?? '', options.rules6 ?? '', options.sets ?? ''),
       settings: { ...defaults, conntrack, ...options.settings },
       seed: options.seed ?? 20_261_121,
     });
@@ -172,10 +174,12 @@ export class TestGateway {
     };
   }
 
-  private compile(rules: string, rules6: string): CompiledRules {
-    const texts: Record<string, string> = { iptables: rules, ip6tables: rules6 };
+  private compile(rules: string, rules6: string, sets = ''): CompiledRules {
+    const texts: Record<string, string> = { ipset: sets, iptables: rules, ip6tables: rules6 };
     const names = Object.keys(texts).filter((name) => texts[name] !== '');
-    const { ruleSet, errors } = loadRuleFiles(names, (name) => texts[name]!, { format: 'save' });
+    const { ruleSet, errors } = loadRuleFiles(names, (name) => texts[name]!, {
+      format: sets === '' ? 'save' : 'auto',
+    });
     assert.ok(ruleSet, errors.map((error) => error.format()).join('\n'));
     return compileRuleSet(ruleSet, this.datapath.interfaces);
   }

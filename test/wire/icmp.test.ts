@@ -119,7 +119,7 @@ describe('ICMP kinds', () => {
     }
     const queries = (family: number) => all.filter((t) => icmpQueryReplyType(family, t) >= 0);
     assert.deepEqual(queries(4), [0, 8, 13, 14, 15, 16, 17, 18]);
-    assert.deepEqual(queries(6), [128, 129]);
+    assert.deepEqual(queries(6), [128, 129, 139, 140]);
   });
 
   test('errors are what speaks about another packet', () => {

@@ -24,6 +24,8 @@ export interface ApplyIo {
 export interface ApplyRequest {
   readonly files: readonly string[];
   readonly counters: boolean;
+  /** What is read and not enforced is an error. */
+  readonly strict: boolean;
   readonly dryRun: boolean;
   readonly diff: boolean;
   /** Seconds after which unconfirmed rules give way to those before; null to keep them at once. */
@@ -91,8 +93,8 @@ function requestOf(request: ApplyRequest, io: ApplyIo): ApplyArgs | null {
     io.stderr('pinhole apply: more than 16 MiB of text: not rule files\n');
     return null;
   }
-  const { counters, dryRun, diff, confirmSec } = request;
-  const args: ApplyArgs = { files, included, counters, dryRun, diff };
+  const { counters, strict, dryRun, diff, confirmSec } = request;
+  const args: ApplyArgs = { files, included, counters, strict, dryRun, diff };
   return confirmSec === null ? args : { ...args, confirmSec };
 }
 

@@ -25,6 +25,11 @@ const options = {
   revert: { type: 'boolean', default: false, describe: 'Turn the rules that are on trial down' },
   'dry-run': { type: 'boolean', default: false, describe: 'Check, and change nothing' },
   diff: { type: 'boolean', default: false, describe: 'Show what differs from the rules in force' },
+  strict: {
+    type: 'boolean',
+    default: false,
+    describe: 'What is read and not enforced is an error',
+  },
   counters: {
     alias: 'c',
     type: 'boolean',
@@ -75,6 +80,7 @@ function run(args: Arguments, io: ApplyIo): Promise<number> {
     {
       files,
       counters: args.counters,
+      strict: args.strict,
       dryRun: args['dry-run'],
       diff: args.diff,
       confirmSec: trialSeconds(args),

@@ -37,6 +37,11 @@ const options = {
     default: [] as string[],
     describe: 'NAME=ADDRESS/LENGTH: what lies behind an interface, for -i and -o',
   },
+  strict: {
+    type: 'boolean',
+    default: false,
+    describe: 'What is read and not enforced is an error',
+  },
   json: { type: 'boolean', default: false, describe: 'One JSON object a line' },
   'verify-checksums': {
     type: 'boolean',
@@ -75,6 +80,7 @@ function say(text: string): void {
 function replayOptions(args: Arguments): ReplayOptions {
   return {
     rules: args.rules,
+    strict: args.strict,
     read: args.read,
     write: args.write ?? null,
     interfaces: args.interface,

@@ -19,6 +19,11 @@ const options = {
     demandOption: true,
     describe: 'Rule file: iptables-save format or a script (repeat for ip6tables rules)',
   },
+  strict: {
+    type: 'boolean',
+    default: false,
+    describe: 'What is read and not enforced is an error',
+  },
   interface: {
     alias: 'i',
     type: 'string',
@@ -65,6 +70,7 @@ export function runCommand(finish: (code: number) => void): CommandModule<object
       finish(
         await runGateway({
           rules: args.rules,
+          strict: args.strict,
           interfaces: checkedInterfaces(args.interface),
           socket: args.socket,
           ftpPorts: parseFtpPorts(args['ftp-ports']),

@@ -45,7 +45,7 @@ async function askStatus(socket: string): Promise<Record<string, unknown>> {
 }
 
 /** `name value` lines; what belongs together gets a common first word. */
-export function statusText(status: Record<string, unknown>): string {
+function statusText(status: Record<string, unknown>): string {
   return Object.entries(status)
     .flatMap(([name, value]) => lines(name, value))
     .map((line) => `${line}\n`)

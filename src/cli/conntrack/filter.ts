@@ -39,19 +39,18 @@ function equalityTests(filter: ConntrackFilterDto): EntryPredicate[] {
     [filter.icmpId, (e) => e.orig.icmpId],
     [filter.state, (e) => e.state],
     [filter.zone, (e) => e.zone],
+    [filter.origZone, (e) => e.origZone],
+    [filter.replyZone, (e) => e.replyZone],
     [filter.id, (e) => e.id],
     [filter.timeout, (e) => e.timeout],
   ];
-  const tests = pairs
+  return pairs
     .filter(([wanted]) => wanted !== undefined)
     .map(
       ([wanted, read]): EntryPredicate =>
         (e) =>
           read(e) === wanted,
     );
-  // Zones of one direction are not tracked here: every entry is in zone 0.
-  if ((filter.origZone ?? 0) !== 0 || (filter.replyZone ?? 0) !== 0) tests.push(() => false);
-  return tests;
 }
 
 function bitsTests({ status, mark }: ConntrackFilterDto): EntryPredicate[] {

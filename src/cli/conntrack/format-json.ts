@@ -41,6 +41,8 @@ function entryObject(e: ConntrackDto): Record<string, unknown> {
     status: statusNames.filter(([, bit]) => (e.status & bit) !== 0).map(([name]) => name),
     mark: e.mark >>> 0,
     zone: e.zone,
+    ...(e.origZone !== 0 && { zoneOrig: e.origZone }),
+    ...(e.replyZone !== 0 && { zoneReply: e.replyZone }),
     use: e.use,
     helper: e.helper === '' ? null : e.helper,
     master: e.masterId,

@@ -80,9 +80,9 @@ function entryWithParts(entry: ConntrackDto, options: FormatOptions, parts: Part
   let line = options.extended ? layer3Text(entry.family) : '';
   line += `${protocolName(entry.proto).padEnd(8)} ${entry.proto} ${entry.timeout} `;
   if (entry.state !== '') line += `${entry.state} `;
-  line += directionText(entry.orig, parts.counters);
+  line += directionText(entry.orig, 'orig', entry.origZone, parts.counters);
   if ((entry.status & Status.SeenReply) === 0) line += '[UNREPLIED] ';
-  line += directionText(entry.reply, parts.counters);
+  line += directionText(entry.reply, 'reply', entry.replyZone, parts.counters);
   if ((entry.status & Status.Assured) !== 0) line += '[ASSURED] ';
   if (parts.mark) line += `mark=${entry.mark >>> 0} `;
   if (entry.zone !== 0) line += `zone=${entry.zone} `;
@@ -97,9 +97,15 @@ function layer3Text(family: 4 | 6): string {
   return family === 4 ? 'ipv4     2 ' : 'ipv6     10 ';
 }
 
-function directionText(tuple: CountedTupleDto, withCounters: boolean): string {
+function directionText(
+  tuple: CountedTupleDto,
+  side: 'orig' | 'reply',
+  zone: number,
+  withCounters: boolean,
+): string {
+  const zoneText = zone === 0 ? '' : `zone-${side}=${zone} `;
   const counters = withCounters ? `packets=${tuple.packets} bytes=${tuple.bytes} ` : '';
-  return `src=${tuple.src} dst=${tuple.dst} ${layer4Text(tuple)}${counters}`;
+  return `src=${tuple.src} dst=${tuple.dst} ${layer4Text(tuple)}${zoneText}${counters}`;
 }
 
 function layer4Text(tuple: TupleDto): string {

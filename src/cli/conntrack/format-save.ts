@@ -13,6 +13,8 @@ const eventCommands: Readonly<Record<EventName, string>> = {
 export function entrySave(entry: ConntrackDto, command = '-A'): string {
   const words = [command, '-t', String(entry.timeout), '-u', statusWords(entry.status)];
   if (entry.zone !== 0) words.push('-w', String(entry.zone));
+  if (entry.origZone !== 0) words.push('--orig-zone', String(entry.origZone));
+  if (entry.replyZone !== 0) words.push('--reply-zone', String(entry.replyZone));
   words.push('-s', entry.orig.src, '-d', entry.orig.dst);
   words.push(isDestinationNat(entry) ? '-g' : '-r', entry.reply.src);
   words.push(isSourceNat(entry) ? '-n' : '-q', entry.reply.dst);

@@ -2,7 +2,6 @@ import { Status } from '../../conntrack/index.ts';
 import type {
   ConntrackDto,
   ConntrackEventDto,
-  CountedTupleDto,
   ExpectDto,
   ExpectEventDto,
   TupleDto,
@@ -39,20 +38,24 @@ function flowBody(
 ): string {
   const isEnd = event?.event === 'DESTROY';
   const withCounters = options.accounting && (event === null || isEnd);
-  const original = metaXml(e, 'original', e.orig, withCounters);
-  const reply = metaXml(e, 'reply', e.reply, withCounters);
+  const original = metaXml(e, 'original', withCounters);
+  const reply = metaXml(e, 'reply', withCounters);
   const when = event !== null && options.timestamp ? whenXml(event.time) : '';
   const helper = e.helper === '' || isEnd ? '' : `<helper>${escaped(e.helper)}</helper>`;
   return original + reply + independentXml(e, options, event) + when + helper;
 }
 
-function metaXml(e: ConntrackDto, direction: string, tuple: CountedTupleDto, counted: boolean) {
+function metaXml(e: ConntrackDto, direction: 'original' | 'reply', counted: boolean): string {
+  const isOriginal = direction === 'original';
+  const tuple = isOriginal ? e.orig : e.reply;
+  const zone = isOriginal ? e.origZone : e.replyZone;
+  const zoneXml = zone === 0 ? '' : `<zone>${zone}</zone>`;
   const counters = counted
     ? `<counters><packets>${tuple.packets}</packets><bytes>${tuple.bytes}</bytes></counters>`
     : '';
   const layer3 = `<layer3 ${layer3Names(e.family)}>${addressesXml(tuple)}</layer3>`;
   const layer4 = `<layer4 ${layer4Names(e.proto)}>${portsXml(tuple)}</layer4>`;
-  return `<meta direction="${direction}">${layer3}${layer4}${counters}</meta>`;
+  return `<meta direction="${direction}">${layer3}${layer4}${zoneXml}${counters}</meta>`;
 }
 
 function independentXml(

@@ -18,7 +18,7 @@ export interface Address {
 }
 
 /** An address, or a UsageError. */
-export function parseAddress(word: string): Address {
+function parseAddress(word: string): Address {
   const v4 = parseIpv4(word);
   if (v4 !== null) return { family: 4, text: formatIpv4(v4) };
   const v6 = parseIpv6(word);

@@ -30,6 +30,8 @@ import { TextReporter } from './text-reporter.ts';
 
 export interface ReplayOptions {
   readonly rules: readonly string[];
+  /** What is read and not enforced is an error. */
+  readonly strict: boolean;
   readonly read: string;
   readonly write: string | null;
   readonly interfaces: readonly string[];
@@ -58,7 +60,7 @@ export function runReplay(
   stderr: (text: string) => void,
   output = new Output(),
 ): number {
-  const loaded = loadRules(options.rules);
+  const loaded = loadRules(options.rules, { strict: options.strict });
   for (const message of loaded.messages) stderr(`${message}\n`);
   if (loaded.ruleSet === null) return loaded.exitCode;
   const reporter = options.json ? new JsonReporter(output.write) : new TextReporter(output.write);

@@ -25,6 +25,8 @@ import { listenOnSocket } from './socket.ts';
 
 export interface RunOptions {
   readonly rules: readonly string[];
+  /** What is read and not enforced is an error. */
+  readonly strict: boolean;
   readonly interfaces: readonly string[];
   readonly socket: string;
   readonly ftpPorts: readonly number[] | null;
@@ -80,7 +82,7 @@ export async function runGateway(options: RunOptions): Promise<number> {
 }
 
 function readRules(options: RunOptions, log: GatewayLog): RuleSet {
-  const { ruleSet, messages, exitCode } = loadRules(options.rules);
+  const { ruleSet, messages, exitCode } = loadRules(options.rules, { strict: options.strict });
   if (ruleSet === null) throw new CommandError(messages.join('\n'), exitCode);
   for (const message of messages) log.aboutRules('warning', message);
   return ruleSet;
@@ -205,7 +207,7 @@ class Gateway {
   private reload(): readonly string[] {
     const { refusal } = this.changes;
     if (refusal !== null) return [`rules not re-read: ${refusal}`];
-    const { ruleSet, messages } = loadRules(this.options.rules);
+    const { ruleSet, messages } = loadRules(this.options.rules, { strict: this.options.strict });
     if (ruleSet === null) return messages;
     for (const message of messages) this.log.aboutRules('warning', message);
     this.changes.replace(ruleSet, false, null, 'rules re-read');

@@ -3,7 +3,6 @@ import { RuleFault } from '../errors.ts';
 import { defineMatch, type MatchEvaluator } from '../extension.ts';
 import type { Family } from '../model.ts';
 import { type OptionSpec, shown } from '../options.ts';
-import { refuseTogether } from './combination.ts';
 import { forbidHooks, refused } from './match-place.ts';
 
 /** `-m addrtype`: what kind of address the source or destination is for the routing table. */
@@ -13,7 +12,6 @@ interface AddrtypeValues {
   destination: Kinds | null;
   limitIn: boolean;
   limitOut: boolean;
-  readonly used: string[];
 }
 
 interface Kinds {
@@ -85,10 +83,10 @@ function limitOption(
   return {
     name,
     args: 0,
+    ...(field === 'limitIn' && { excludes: ['limit-iface-out'] }),
     help: `the kind as seen from the ${way} interface alone`,
     set: (value) => {
       value[field] = true;
-      value.used.push(name);
     },
     save: (value) => (value[field] ? shown('') : null),
   };
@@ -164,7 +162,7 @@ function kindHolds6(
   if ((mask & ROUTED) === 0) return true;
   // A route that ends in an error is "unreachable", whatever kind of error it is.
   const routed = kind >= AddressKind.Blackhole ? UNREACHABLE : 1 << kind;
-  return (mask & routed) !== 0;
+  return (mask & ROUTED & routed) !== 0;
 }
 
 function checkFamily(kinds: Kinds | null, family: Family): void {
@@ -185,10 +183,8 @@ export const addrtype = defineMatch<AddrtypeValues>({
     destination: null,
     limitIn: false,
     limitOut: false,
-    used: [],
   }),
-  finish: ({ source, destination, used }) => {
-    refuseTogether('addrtype', used, [['limit-iface-in', 'limit-iface-out']]);
+  finish: ({ source, destination }) => {
     if (source === null && destination === null) {
       const words = 'addrtype: you must specify --src-type or --dst-type';
       throw new RuleFault('missing-option', words);

@@ -2,7 +2,6 @@ import { RuleFault } from '../errors.ts';
 import { defineMatch } from '../extension.ts';
 import { scanUnsigned } from '../numbers.ts';
 import { shown } from '../options.ts';
-import { refuseTogether } from './combination.ts';
 import { FixedAnswer } from './fixed-answer.ts';
 
 /** `-m bpf`: a classic BPF program decides. Programs are read and printed, and not run. */
@@ -11,7 +10,6 @@ interface BpfValues {
   /** Instructions as `code jt jf k`; empty where a pinned object is named. */
   program: readonly string[];
   pinned: string;
-  readonly used: string[];
 }
 
 /** XT_BPF_MAX_NUM_INSTR. */
@@ -46,11 +44,11 @@ export const bpf = defineMatch<BpfValues>({
     {
       name: 'bytecode',
       args: 1,
+      excludes: ['object-pinned'],
       argument: 'PROGRAM',
       help: 'program as its length and its instructions, separated by commas',
       set: (value, [text = '']) => {
         value.program = parseProgram(text);
-        value.used.push('bytecode');
       },
       save: ({ program }) =>
         program.length === 0 ? null : shown(`"${program.length},${program.join(',')}"`),
@@ -62,18 +60,17 @@ export const bpf = defineMatch<BpfValues>({
       help: 'path of a program in the BPF file system',
       set: (value, [text = '']) => {
         value.pinned = text;
-        value.used.push('object-pinned');
       },
       save: ({ pinned }) => (pinned === '' ? null : shown(pinned)),
     },
   ],
-  initial: () => ({ program: [], pinned: '', used: [] }),
-  finish: ({ used }) => {
-    refuseTogether('bpf', used, [['bytecode', 'object-pinned']]);
-    if (used.length === 0) {
+  initial: () => ({ program: [], pinned: '' }),
+  finish: (_value, _scope, given) => {
+    if (given.size === 0) {
       throw new RuleFault('missing-option', 'bpf: one of --bytecode or --pinned is required');
     }
   },
+  listsUnspaced: true,
   list: ({ program, pinned }) =>
     pinned === '' ? `match bpf ${program.join(',')} ` : `match bpf pinned ${pinned}`,
   unenforced: () => 'BPF programs are not run here: no packet matches',

@@ -2,7 +2,7 @@ import { Hook } from '../context.ts';
 import { RuleFault } from '../errors.ts';
 import { defineTarget } from '../extension.ts';
 import { shown } from '../options.ts';
-import { goOn } from './target-values.ts';
+import { goOn } from './fixed-verdict.ts';
 
 /** `-j CLASSIFY --set-class 1:10`: the traffic class of tc. Not enforced. */
 

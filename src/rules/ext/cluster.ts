@@ -1,7 +1,6 @@
 import { RuleFault } from '../errors.ts';
 import { defineMatch } from '../extension.ts';
 import { shown } from '../options.ts';
-import { refuseTogether } from './combination.ts';
 import { FixedAnswer } from './fixed-answer.ts';
 import { hexDigits, MAX_UINT32, readNumber } from './option-values.ts';
 
@@ -12,7 +11,6 @@ interface ClusterValues {
   nodeMask: number;
   negated: boolean;
   seed: number;
-  readonly used: string[];
 }
 
 const MAX_NODES = 32;
@@ -23,18 +21,6 @@ export const cluster = defineMatch<ClusterValues>({
   name: 'cluster',
   options: [
     {
-      name: 'cluster-local-node',
-      args: 1,
-      argument: 'NUMBER',
-      help: 'number of this node, from 1',
-      negatable: true,
-      set: (value, [text = ''], negated) => {
-        const node = readNumber('cluster', 'cluster-local-node', text, MAX_NODES, 1);
-        Object.assign(value, { nodeMask: (1 << (node - 1)) >>> 0, negated });
-        value.used.push('cluster-local-node');
-      },
-    },
-    {
       name: 'cluster-local-nodemask',
       args: 1,
       argument: 'MASK',
@@ -43,43 +29,51 @@ export const cluster = defineMatch<ClusterValues>({
       set: (value, [text = ''], negated) => {
         const nodeMask = readNumber('cluster', 'cluster-local-nodemask', text, MAX_NODES, 1);
         Object.assign(value, { nodeMask, negated });
-        value.used.push('cluster-local-nodemask');
       },
       save: ({ nodeMask, negated }) => shown(hexDigits(nodeMask, 8), negated),
     },
     {
       name: 'cluster-total-nodes',
+      required: true,
       args: 1,
       argument: 'NUMBER',
       help: 'how many nodes there are, 1 to 32',
       set: (value, [text = '']) => {
         value.total = readNumber('cluster', 'cluster-total-nodes', text, MAX_NODES, 1);
-        value.used.push('cluster-total-nodes');
       },
       save: ({ total }) => shown(String(total)),
     },
     {
+      name: 'cluster-local-node',
+      args: 1,
+      excludes: ['cluster-local-nodemask'],
+      argument: 'NUMBER',
+      help: 'number of this node, from 1',
+      negatable: true,
+      set: (value, [text = ''], negated) => {
+        const node = readNumber('cluster', 'cluster-local-node', text, MAX_NODES, 1);
+        Object.assign(value, { nodeMask: (1 << (node - 1)) >>> 0, negated });
+      },
+    },
+    {
       name: 'cluster-hash-seed',
+      required: true,
       args: 1,
       argument: 'NUMBER',
       help: 'the seed that all nodes share',
       set: (value, [text = '']) => {
         value.seed = readNumber('cluster', 'cluster-hash-seed', text, MAX_UINT32);
-        value.used.push('cluster-hash-seed');
       },
       save: ({ seed }) => shown(hexDigits(seed, 8)),
     },
   ],
-  initial: () => ({ total: 0, nodeMask: 0, negated: false, seed: 0, used: [] }),
-  finish: ({ total, nodeMask, used }) => {
-    refuseTogether('cluster', used, [['cluster-local-node', 'cluster-local-nodemask']]);
-    const isMissing = (name: string) => !used.includes(name);
+  initial: () => ({ total: 0, nodeMask: 0, negated: false, seed: 0 }),
+  finish: ({ total, nodeMask }, _scope, given) => {
+    const isMissing = (name: string) => !given.has(name);
     if (isMissing('cluster-local-node') && isMissing('cluster-local-nodemask')) {
       throw fault("`--cluster-local-node' or`--cluster-local-nodemask' is missing");
     }
-    for (const name of ['cluster-total-nodes', 'cluster-hash-seed'].filter(isMissing)) {
-      throw new RuleFault('missing-option', `cluster: option "--${name}" must be specified`);
-    }
+    if (['cluster-total-nodes', 'cluster-hash-seed'].some(isMissing)) return;
     if (nodeMask < 2 ** total) return;
     throw isMissing('cluster-local-node')
       ? fault("`--cluster-local-nodemask' too big for `--cluster-total-nodes'")

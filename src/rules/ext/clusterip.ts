@@ -1,9 +1,11 @@
 import { Hook } from '../context.ts';
-import { INVALID_ARGUMENT, RuleFault } from '../errors.ts';
+import { RuleFault } from '../errors.ts';
 import { defineTarget } from '../extension.ts';
 import type { Rule } from '../model.ts';
 import { type OptionSpec, shown } from '../options.ts';
-import { boundedNumber, goOn, MAX_UINT32 } from './target-values.ts';
+import { goOn } from './fixed-verdict.ts';
+import { refused } from './match-place.ts';
+import { MAX_UINT32, readNumber } from './option-values.ts';
 
 /** `-j CLUSTERIP`: one address shared by several nodes. Not enforced; kernels since 6.3 dropped it. */
 
@@ -45,7 +47,7 @@ function numberOption(
     argument: 'NUMBER',
     help,
     set: (values, [text = '']) => {
-      values[field] = boundedNumber('CLUSTERIP', name, text, 0, max);
+      values[field] = readNumber('CLUSTERIP', name, text, max);
     },
     save: (values) => (values.isNew ? shown(String(values[field] ?? 0)) : null),
   };
@@ -63,7 +65,7 @@ function refuseParts(values: ClusterValues): void {
 /** clusterip_tg_check: one address, an interface, and a node of the cluster. */
 function checkCluster({ isNew, totalNodes, localNode }: ClusterValues, rule: Rule): void {
   const refuse = (detail: string): never => {
-    throw new RuleFault('invalid-rule', INVALID_ARGUMENT, `CLUSTERIP needs ${detail}`);
+    throw refused(`CLUSTERIP needs ${detail}`);
   };
   const { destination, inInterface } = rule;
   if (destination === null || destination.mask[0] !== -1) refuse('a -d of one address');

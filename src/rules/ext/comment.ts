@@ -1,6 +1,6 @@
 import { defineMatch, type MatchEvaluator } from '../extension.ts';
 import { quoteWord, shown } from '../options.ts';
-import { cutText } from './target-values.ts';
+import { cutText } from './option-values.ts';
 
 /** `-m comment`: says something, matches everything. */
 

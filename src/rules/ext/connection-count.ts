@@ -8,7 +8,7 @@ import { KeyTable } from './key-table.ts';
  */
 
 /** Address words and zone. */
-export const GROUP_WORDS = 5;
+const GROUP_WORDS = 5;
 const MAX_MEMBERS = 524_288;
 /** Lists up to this length are always looked through; longer ones once in a millisecond. */
 const SHORT_LIST = 64;

@@ -2,16 +2,13 @@ import type { RuleContext } from '../context.ts';
 import { RuleFault } from '../errors.ts';
 import { defineMatch, type MatchEvaluator, type WalkSignal } from '../extension.ts';
 import type { Family } from '../model.ts';
-import { parseUnsigned } from '../numbers.ts';
 import { type OptionSpec, shown } from '../options.ts';
-import { outOfRange, refuseTogether } from './combination.ts';
 import { ConnectionCount } from './connection-count.ts';
+import { MAX_UINT32, readNumber } from './option-values.ts';
 import { parsePrefix, prefixWords } from './prefix.ts';
 import { readTicks } from './ticks.ts';
 
 /** `-m connlimit`: how many connections an address (or a network) has open. */
-
-const MAX_UINT32 = 0xffffffff;
 
 interface ConnlimitValues {
   family: Family;
@@ -21,7 +18,6 @@ interface ConnlimitValues {
   above: boolean;
   prefix: number;
   destination: boolean;
-  readonly used: string[];
 }
 
 function limitOption(above: boolean): OptionSpec<ConnlimitValues> {
@@ -30,14 +26,12 @@ function limitOption(above: boolean): OptionSpec<ConnlimitValues> {
     name,
     args: 1,
     argument: 'N',
+    ...(!above && { excludes: ['connlimit-above'] }),
     help: above ? 'more than N connections are open' : 'at most N connections are open',
     negatable: true,
     set: (value, [text = ''], negated) => {
-      const limit = parseUnsigned(text, MAX_UINT32);
-      if (limit === null) throw outOfRange('connlimit', name, 0, MAX_UINT32);
-      value.limit = limit;
+      value.limit = readNumber('connlimit', name, text, MAX_UINT32);
       value.above = above !== negated;
-      value.used.push(name);
     },
     save: (value) => (value.above === above ? shown(String(value.limit)) : null),
   };
@@ -47,10 +41,10 @@ function sideOption(name: 'connlimit-saddr' | 'connlimit-daddr', destination: bo
   const option: OptionSpec<ConnlimitValues> = {
     name,
     args: 0,
+    ...(!destination && { excludes: ['connlimit-daddr'] }),
     help: `counts by ${destination ? 'destination' : 'source'} address`,
     set: (value) => {
       value.destination = destination;
-      value.used.push(name);
     },
     save: (value) => (value.destination === destination ? shown('') : null),
   };
@@ -121,7 +115,6 @@ export const connlimit = defineMatch<ConnlimitValues>({
     above: false,
     prefix: -1,
     destination: false,
-    used: [],
   }),
   finish: (value, scope) => {
     value.family = scope.family;
@@ -130,10 +123,6 @@ export const connlimit = defineMatch<ConnlimitValues>({
       const words = 'You must specify "--connlimit-above" or "--connlimit-upto".';
       throw new RuleFault('missing-option', words);
     }
-    refuseTogether('connlimit', value.used, [
-      ['connlimit-upto', 'connlimit-above'],
-      ['connlimit-saddr', 'connlimit-daddr'],
-    ]);
   },
   list: (value) => {
     const side = value.destination ? 'dst' : 'src';

@@ -1,5 +1,5 @@
 import { type RuleContext, Verdict, type VerdictCode } from '../context.ts';
-import { INVALID_ARGUMENT, RuleFault } from '../errors.ts';
+import { RuleFault } from '../errors.ts';
 import { defineTarget, type TargetEvaluator } from '../extension.ts';
 import { hex } from '../numbers.ts';
 import { type OptionSpec, shown } from '../options.ts';
@@ -12,7 +12,8 @@ import {
   markOptionNames,
   parseMarkChange,
 } from './mark-values.ts';
-import { boundedNumber, MAX_UINT32 } from './target-values.ts';
+import { refused } from './match-place.ts';
+import { MAX_UINT32, readNumber } from './option-values.ts';
 
 /** `-j CONNMARK`: sets the mark of the connection, saves the packet's there, or restores it. */
 
@@ -120,7 +121,7 @@ function maskOption(
     help,
     excludes: isBoth ? ['nfmask', 'ctmask'] : ['mask'],
     set: (values, [text = '']) => {
-      const mask = boundedNumber('CONNMARK', name, text, 0, MAX_UINT32) | 0;
+      const mask = readNumber('CONNMARK', name, text, MAX_UINT32) | 0;
       for (const field of fields) values[field] = mask;
     },
     ...(!isBoth && {
@@ -139,7 +140,7 @@ function shiftOption(direction: 'left' | 'right'): OptionSpec<ConnmarkValues> {
     argument: 'COUNT',
     help: `shift the bits that are set or copied to the ${direction}`,
     set: (values, [text = '']) => {
-      const shift = boundedNumber('CONNMARK', name, text, 0, 32);
+      const shift = readNumber('CONNMARK', name, text, 32);
       Object.assign(values, { shift, shiftLeft });
     },
     save: (values) =>
@@ -183,7 +184,7 @@ export const connmarkTarget = defineTarget<ConnmarkValues>({
   check: ({ shift }) => {
     // connmark_tg_check: a 32-bit word is shifted by 31 at most.
     if (shift < 32) return;
-    throw new RuleFault('invalid-rule', INVALID_ARGUMENT, 'CONNMARK shifts by 0 to 31 bits');
+    throw refused('CONNMARK shifts by 0 to 31 bits');
   },
   list: (values) => {
     const { mode, value, ctMask, shift, shiftLeft } = values;

@@ -7,13 +7,14 @@ import {
   ZoneSide,
   type ZoneSideCode,
 } from '../context.ts';
-import { INVALID_ARGUMENT, NO_SUCH_NAME, RuleFault } from '../errors.ts';
+import { NO_SUCH_NAME, RuleFault } from '../errors.ts';
 import { type CheckPlace, defineTarget, type TargetEvaluator } from '../extension.ts';
 import type { Rule } from '../model.ts';
 import { parseUnsigned } from '../numbers.ts';
 import { type OptionSpec, shown } from '../options.ts';
 import { isKernelHelper, kernelHasHelper } from './kernel-helpers.ts';
-import { cutText } from './target-values.ts';
+import { refused } from './match-place.ts';
+import { cutText } from './option-values.ts';
 
 /** `-j CT`: how a connection that begins here is tracked, and its old spelling `-j NOTRACK`. */
 
@@ -216,7 +217,7 @@ function checkHelper(helper: string, rule: Rule, place: CheckPlace): void {
 function checkTimeout(name: string, rule: Rule, place: CheckPlace): void {
   const { protocol } = rule;
   if (protocol === null || protocol.negated) {
-    throw new RuleFault('invalid-rule', INVALID_ARGUMENT, `CT --timeout ${name} needs a -p`);
+    throw refused(`CT --timeout ${name} needs a -p`);
   }
   const policy = place.timeouts.get(name);
   if (policy === undefined) {
@@ -225,7 +226,7 @@ function checkTimeout(name: string, rule: Rule, place: CheckPlace): void {
   // nf_ct_set_timeout: a policy is for one protocol over one family.
   if (policy.family === rule.family && policy.protocol === protocol.number) return;
   const detail = `CT: timeout policy ${name} is for another protocol`;
-  throw new RuleFault('invalid-rule', INVALID_ARGUMENT, detail);
+  throw refused(detail);
 }
 
 export const ct = defineTarget<CtValues>({

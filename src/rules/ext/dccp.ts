@@ -3,6 +3,7 @@ import type { RuleContext } from '../context.ts';
 import { RuleFault } from '../errors.ts';
 import { defineMatch, type MatchEvaluator, type WalkSignal } from '../extension.ts';
 import { type OptionSpec, shown } from '../options.ts';
+import { NumberTest } from './number-condition.ts';
 import { MAX_UINT8, readNumber } from './option-values.ts';
 import { listPorts, type PortValues, portBounds, portOptions } from './ports.ts';
 
@@ -106,12 +107,8 @@ function findOption(packet: Packet, type: number, kind: number): number {
 }
 
 class DccpEvaluator implements MatchEvaluator {
-  private readonly sourceMin: number;
-  private readonly sourceMax: number;
-  private readonly sourceNegated: boolean;
-  private readonly destinationMin: number;
-  private readonly destinationMax: number;
-  private readonly destinationNegated: boolean;
+  private readonly source: NumberTest;
+  private readonly destination: NumberTest;
   private readonly typeMask: number;
   private readonly typesNegated: boolean;
   /** -1 where no option is asked for. */
@@ -120,12 +117,8 @@ class DccpEvaluator implements MatchEvaluator {
   private readonly signal: WalkSignal;
 
   constructor({ source, destination, types, option }: DccpValues, signal: WalkSignal) {
-    this.sourceMin = source?.min ?? 0;
-    this.sourceMax = source?.max ?? 0xffff;
-    this.sourceNegated = source?.negated ?? false;
-    this.destinationMin = destination?.min ?? 0;
-    this.destinationMax = destination?.max ?? 0xffff;
-    this.destinationNegated = destination?.negated ?? false;
+    this.source = new NumberTest(source);
+    this.destination = new NumberTest(destination);
     this.typeMask = types?.mask ?? 0xffff;
     this.typesNegated = types?.negated ?? false;
     this.optionKind = option?.kind ?? -1;
@@ -141,11 +134,8 @@ class DccpEvaluator implements MatchEvaluator {
       this.signal.hotdrop = true;
       return false;
     }
-    const source = view.getUint16(l4Offset);
-    if ((source >= this.sourceMin && source <= this.sourceMax) === this.sourceNegated) return false;
-    const destination = view.getUint16(l4Offset + 2);
-    const hit = destination >= this.destinationMin && destination <= this.destinationMax;
-    if (hit === this.destinationNegated) return false;
+    if (!this.source.holds(view.getUint16(l4Offset))) return false;
+    if (!this.destination.holds(view.getUint16(l4Offset + 2))) return false;
     const type = (view.getUint8(l4Offset + 8) >>> 1) & 0xf;
     if (((this.typeMask & (1 << type)) !== 0) === this.typesNegated) return false;
     return this.optionKind < 0 || this.optionHolds(packet, type);

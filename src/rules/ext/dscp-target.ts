@@ -3,8 +3,8 @@ import { RuleFault } from '../errors.ts';
 import { defineTarget, type TargetEvaluator } from '../extension.ts';
 import { shown } from '../options.ts';
 import { dscpOfClass } from './dscp-classes.ts';
+import { hexDigits, readNumber } from './option-values.ts';
 import { writeTos } from './packet-edit.ts';
-import { boundedNumber, paddedHex } from './target-values.ts';
 
 /** `-j DSCP`: sets the six upper bits of the type of service or traffic class (RFC 2474). */
 
@@ -40,9 +40,9 @@ export const dscpTarget = defineTarget<DscpValues>({
       help: 'set the DSCP field to this number (0-63)',
       excludes: ['set-dscp-class'],
       set: (value, [text = '']) => {
-        value.dscp = boundedNumber('DSCP', 'set-dscp', text, 0, 63);
+        value.dscp = readNumber('DSCP', 'set-dscp', text, 63);
       },
-      save: ({ dscp }) => shown(paddedHex(dscp ?? 0, 2)),
+      save: ({ dscp }) => shown(hexDigits(dscp ?? 0, 2)),
     },
     {
       name: 'set-dscp-class',
@@ -63,6 +63,6 @@ export const dscpTarget = defineTarget<DscpValues>({
     if (dscp !== null) return;
     throw new RuleFault('missing-option', 'DSCP target: Parameter --set-dscp is required');
   },
-  list: ({ dscp }) => `DSCP set ${paddedHex(dscp ?? 0, 2)}`,
+  list: ({ dscp }) => `DSCP set ${hexDigits(dscp ?? 0, 2)}`,
   evaluator: ({ dscp }) => new DscpEvaluator(dscp ?? 0),
 });

@@ -2,7 +2,6 @@ import type { RuleContext } from '../context.ts';
 import { RuleFault } from '../errors.ts';
 import { defineMatch, type MatchEvaluator } from '../extension.ts';
 import { shown } from '../options.ts';
-import { refuseTogether } from './combination.ts';
 import { dscpOfClass } from './dscp-classes.ts';
 import { hexDigits, readNumber } from './option-values.ts';
 
@@ -11,7 +10,6 @@ import { hexDigits, readNumber } from './option-values.ts';
 interface DscpValues {
   dscp: number;
   negated: boolean;
-  readonly used: string[];
 }
 
 const MAX_DSCP = 0x3f;
@@ -36,11 +34,11 @@ export const dscp = defineMatch<DscpValues>({
     {
       name: 'dscp',
       args: 1,
+      excludes: ['dscp-class'],
       argument: 'VALUE',
       help: 'code point, 0 to 0x3f',
       negatable: true,
       set: (value, [text = ''], negated) => {
-        value.used.push('dscp');
         Object.assign(value, { dscp: readNumber('dscp', 'dscp', text, MAX_DSCP), negated });
       },
       save: (value) => shown(hexDigits(value.dscp, 2), value.negated),
@@ -54,15 +52,13 @@ export const dscp = defineMatch<DscpValues>({
       set: (value, [text = ''], negated) => {
         const found = dscpOfClass(text);
         if (found === null) throw new RuleFault('bad-value', `Invalid DSCP value \`${text}'`);
-        value.used.push('dscp-class');
         Object.assign(value, { dscp: found, negated });
       },
     },
   ],
-  initial: () => ({ dscp: 0, negated: false, used: [] }),
-  finish: ({ used }) => {
-    refuseTogether('dscp', used, [['dscp', 'dscp-class']]);
-    if (used.length === 0) {
+  initial: () => ({ dscp: 0, negated: false }),
+  finish: (_value, _scope, given) => {
+    if (given.size === 0) {
       throw new RuleFault('missing-option', 'DSCP match: Parameter --dscp is required');
     }
   },

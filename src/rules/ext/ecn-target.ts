@@ -3,9 +3,9 @@ import { type RuleContext, Verdict, type VerdictCode } from '../context.ts';
 import { RuleFault } from '../errors.ts';
 import { defineTarget, type TargetEvaluator } from '../extension.ts';
 import { type OptionSpec, shown } from '../options.ts';
-import { needsProtocol } from './needs-protocol.ts';
+import { requireProtocol } from './match-place.ts';
+import { readNumber } from './option-values.ts';
 import { hasTcpHeader, writeTcpFlagWord, writeTos } from './packet-edit.ts';
-import { boundedNumber } from './target-values.ts';
 
 /** `-j ECN`: takes congestion notification (RFC 3168) out of TCP, or sets its bits. IPv4 only. */
 
@@ -63,7 +63,7 @@ function valueOption(
     argument: `0-${max}`,
     help,
     set: (values, [text = '']) => {
-      values[field] = boundedNumber('ECN', name, text, 0, max);
+      values[field] = readNumber('ECN', name, text, max);
     },
     save: (values) =>
       values[field] === null || printsRemove(values) ? null : shown(String(values[field])),
@@ -95,7 +95,7 @@ export const ecnTarget = defineTarget<EcnValues>({
     throw new RuleFault('missing-option', 'ECN target: An operation is required');
   },
   check: ({ ece, cwr }, rule) => {
-    if (ece !== null || cwr !== null) needsProtocol(rule, 'ECN', Proto.Tcp);
+    if (ece !== null || cwr !== null) requireProtocol(rule, 'ECN', Proto.Tcp);
   },
   list: (values) => {
     if (printsRemove(values)) return 'ECN TCP remove';

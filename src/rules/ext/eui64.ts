@@ -28,6 +28,7 @@ export const eui64 = defineMatch<Record<string, never>>({
   initial: () => ({}),
   check: (_value, _rule, place) =>
     requireHooks(place, 'eui64', Hook.Prerouting, Hook.Input, Hook.Forward),
-  list: () => 'eui64',
+  listsUnspaced: true,
+  list: () => 'eui64 ',
   evaluator: () => evaluator,
 });

@@ -2,7 +2,6 @@ import { Proto } from '../../wire/index.ts';
 import type { RuleContext } from '../context.ts';
 import { defineMatch, type MatchEvaluator } from '../extension.ts';
 import { type OptionSpec, shown } from '../options.ts';
-import { refuseTogether } from './combination.ts';
 import { findExtension } from './ipv6-chain.ts';
 import {
   listCondition,
@@ -95,6 +94,7 @@ export const frag = defineMatch<FragValues>({
       ([name, , help]): OptionSpec<FragValues> => ({
         name,
         args: 0,
+        ...(name === 'fragmore' && { excludes: ['fraglast'] }),
         help,
         set: (value) => {
           value.flags.add(name);
@@ -104,7 +104,6 @@ export const frag = defineMatch<FragValues>({
     ),
   ],
   initial: () => ({ id: null, length: null, flags: new Set() }),
-  finish: (value) => refuseTogether('frag', [...value.flags], [['fragmore', 'fraglast']]),
   list: ({ id, length, flags: given }) => {
     let text = `frag ${listCondition('id', id, MAX_UINT32)}`;
     if (length !== null) text += ` length:${length.negated ? '!' : ''}${length.bytes}`;

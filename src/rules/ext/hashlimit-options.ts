@@ -1,10 +1,8 @@
 import { RuleFault } from '../errors.ts';
 import type { ParseScope } from '../extension.ts';
 import type { Family } from '../model.ts';
-import { parseUnsigned } from '../numbers.ts';
 import { type OptionSpec, shown } from '../options.ts';
 import { cutBytes, leadingInteger } from './c-text.ts';
-import { outOfRange, refuseTogether, requireOption } from './combination.ts';
 import {
   BYTE_EXPIRE_BURST_SEC,
   BYTE_EXPIRE_SEC,
@@ -17,11 +15,11 @@ import {
   printByteRate,
   printPacketRate,
 } from './hashlimit-rate.ts';
+import { MAX_UINT32, readNumber } from './option-values.ts';
 import { parsePrefix } from './prefix.ts';
 
 /** The options of `-m hashlimit`, revision 3, and their completion. */
 
-const MAX_UINT32 = 0xffffffff;
 const DEFAULT_BURST = 5;
 const DEFAULT_SWEEP_MS = 1000;
 /** NAME_MAX less the closing NUL. */
@@ -53,7 +51,6 @@ export interface HashlimitValues {
   rateMatch: boolean;
   /** Seconds; 0 where not given. */
   interval: number;
-  readonly used: string[];
 }
 
 export const initialValues = (): HashlimitValues => ({
@@ -73,7 +70,6 @@ export const initialValues = (): HashlimitValues => ({
   destinationPrefix: -1,
   rateMatch: false,
   interval: 0,
-  used: [],
 });
 
 /** The rate as it is kept and as `listed` shows it, with the time after which its buckets expire. */
@@ -96,11 +92,11 @@ function rateOption(above: boolean): OptionSpec<HashlimitValues> {
     ...(above ? {} : { aliases: ['hashlimit'] }),
     args: 1,
     argument: 'RATE[/second|/minute|/hour|/day] | BYTES[k|m]b/s',
+    ...(!above && { excludes: ['hashlimit-above'] }),
     help: above ? 'matches what exceeds the rate' : 'matches what stays within the rate',
     negatable: true,
     set: (value, [text = ''], negated) => {
       Object.assign(value, parseHashRate(text, name), { above: above !== negated });
-      value.used.push(name);
     },
     save: (value) => (value.above === above ? shown(rateText(value, false).text) : null),
   };
@@ -120,10 +116,7 @@ function tableOption(
     argument: field === 'size' || field === 'max' ? 'NUMBER' : 'MILLISECONDS',
     help,
     set: (value, [text = '']) => {
-      const parsed = parseUnsigned(text, MAX_UINT32);
-      if (parsed === null) throw outOfRange('hashlimit', name, 0, MAX_UINT32);
-      value[field] = parsed;
-      value.used.push(name);
+      value[field] = readNumber('hashlimit', name, text, MAX_UINT32);
     },
     save: (value) => (isDefault(value) ? null : shown(String(value[field]))),
   };
@@ -173,7 +166,6 @@ export const options: readonly OptionSpec<HashlimitValues>[] = [
     help: 'what may pass at once before the rate counts (5 packets)',
     set: (value, [text = '']) => {
       value.burst = parseHashBurst(text);
-      value.used.push('hashlimit-burst');
     },
     save: (value) => {
       const { burst } = rateText(value, false);
@@ -192,6 +184,7 @@ export const options: readonly OptionSpec<HashlimitValues>[] = [
   },
   {
     name: 'hashlimit-name',
+    required: true,
     args: 1,
     argument: 'NAME',
     help: 'name of the buckets; rules with the same name share them',
@@ -201,7 +194,6 @@ export const options: readonly OptionSpec<HashlimitValues>[] = [
         throw new RuleFault('bad-value', words);
       }
       value.name = cutBytes(text, MAX_NAME_BYTES);
-      value.used.push('hashlimit-name');
     },
     save: (value) => shown(value.name),
   },
@@ -243,15 +235,16 @@ export const options: readonly OptionSpec<HashlimitValues>[] = [
 ];
 
 /** Refusals and completions at the end of the line, in the order of the iptables extension. */
-export function finish(value: HashlimitValues, scope: ParseScope): void {
-  const { used } = value;
+export function finish(
+  value: HashlimitValues,
+  scope: ParseScope,
+  given: ReadonlySet<string>,
+): void {
   value.family = scope.family;
   if (value.average === 0) {
     throw new RuleFault('missing-option', 'You have to specify --hashlimit');
   }
-  completeBurst(value);
-  refuseTogether('hashlimit', used, [['hashlimit-upto', 'hashlimit-above']]);
-  requireOption('hashlimit', used, 'hashlimit-name');
+  completeBurst(value, given);
   if (value.sourcePrefix < 0) value.sourcePrefix = fullLength(value);
   if (value.destinationPrefix < 0) value.destinationPrefix = fullLength(value);
   value.size = Math.min(value.size, MAX_TABLE);
@@ -266,16 +259,16 @@ export function finish(value: HashlimitValues, scope: ParseScope): void {
   value.average = Math.floor(value.average / value.unitSec);
 }
 
-function completeBurst(value: HashlimitValues): void {
-  const given = value.used.includes('hashlimit-burst');
-  const expires = value.used.includes('hashlimit-htable-expire');
+function completeBurst(value: HashlimitValues, given: ReadonlySet<string>): void {
+  const hasBurst = given.has('hashlimit-burst');
+  const expires = given.has('hashlimit-htable-expire');
   if (!value.bytes) {
     if (value.burst > MAX_BURST) throw badBurst();
     if (!expires) value.expireMs = value.unitSec * 1000;
     return;
   }
-  if (!expires) value.expireMs = (given ? BYTE_EXPIRE_BURST_SEC : BYTE_EXPIRE_SEC) * 1000;
-  if (!given) {
+  if (!expires) value.expireMs = (hasBurst ? BYTE_EXPIRE_BURST_SEC : BYTE_EXPIRE_SEC) * 1000;
+  if (!hasBurst) {
     value.burst = 0;
     return;
   }

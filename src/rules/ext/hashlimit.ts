@@ -1,5 +1,5 @@
 import type { RuleContext } from '../context.ts';
-import { INVALID_ARGUMENT, RuleFault } from '../errors.ts';
+import { RuleFault } from '../errors.ts';
 import { defineMatch, type MatchEvaluator, type WalkSignal } from '../extension.ts';
 import { isProcName } from './c-text.ts';
 import {
@@ -17,6 +17,7 @@ import {
   type HashlimitConfig,
   HashlimitTable,
 } from './hashlimit-table.ts';
+import { refused } from './match-place.ts';
 import { prefixWords } from './prefix.ts';
 import { readTicks } from './ticks.ts';
 
@@ -41,7 +42,7 @@ const byteCostOf = (average: number): number =>
 /** Refusals of hashlimit_mt_check_common. */
 function check(value: HashlimitValues): void {
   const refuse = (detail: string) => {
-    throw new RuleFault('invalid-rule', INVALID_ARGUMENT, `hashlimit: ${detail}`);
+    throw refused(`hashlimit: ${detail}`);
   };
   if (!isProcName(value.name)) refuse('no file may have the name of these buckets');
   if (value.sweepMs === 0 || value.expireMs === 0) {

@@ -1,7 +1,7 @@
 import type { RuleContext } from '../context.ts';
 import { defineMatch, type MatchEvaluator } from '../extension.ts';
 import { quoteWord, shown } from '../options.ts';
-import { cutText } from './target-values.ts';
+import { cutText } from './option-values.ts';
 
 /** `-m helper`: packets of connections whose master has the named helper. */
 

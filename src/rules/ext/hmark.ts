@@ -2,8 +2,9 @@ import { RuleFault } from '../errors.ts';
 import { defineTarget, type ParseScope } from '../extension.ts';
 import { hex } from '../numbers.ts';
 import { type OptionSpec, shown } from '../options.ts';
-import { parsePrefixLength } from './target-address.ts';
-import { boundedNumber, goOn, MAX_UINT32, paddedHex } from './target-values.ts';
+import { goOn } from './fixed-verdict.ts';
+import { hexDigits, MAX_UINT32, readNumber } from './option-values.ts';
+import { parsePrefixLength } from './prefix.ts';
 
 /** `-j HMARK`: a mark made of a hash over addresses and ports. Not enforced. */
 
@@ -62,7 +63,7 @@ function number(
   help: string,
 ): OptionSpec<HmarkValues> {
   const { min = 0, max, digits } = bounds;
-  const format = (value: number) => (digits === 0 ? String(value) : paddedHex(value, digits));
+  const format = (value: number) => (digits === 0 ? String(value) : hexDigits(value, digits));
   return {
     name: `hmark-${name}`,
     args: 1,
@@ -70,7 +71,7 @@ function number(
     help,
     set: (values, [text = '']) => {
       refuseTwice(values, `hmark-${name}`, field);
-      values[field] = boundedNumber('HMARK', `hmark-${name}`, text, min, max);
+      values[field] = readNumber('HMARK', `hmark-${name}`, text, max, min);
     },
     save: (values) => {
       const value = values[field];
@@ -172,7 +173,7 @@ function listHmark(values: HmarkValues): string {
     const value = values[field];
     if (value !== null) words.push(`${name} ${hex(value)}`);
   }
-  return words.join(' ');
+  return `${words.join(' ')} `;
 }
 
 export const hmark = defineTarget<HmarkValues>({

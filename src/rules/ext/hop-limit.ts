@@ -3,7 +3,6 @@ import { RuleFault } from '../errors.ts';
 import { defineMatch, type MatchEvaluator, type MatchExtension } from '../extension.ts';
 import type { Family } from '../model.ts';
 import { type OptionSpec, shown } from '../options.ts';
-import { refuseTogether } from './combination.ts';
 import { MAX_UINT8, readNumber } from './option-values.ts';
 
 /** What `-m ttl` of IPv4 and `-m hl` of IPv6 have in common: equal to, below or above a value. */
@@ -14,7 +13,6 @@ interface HopLimitValues {
   relation: Relation | null;
   value: number;
   negated: boolean;
-  readonly used: string[];
 }
 
 /** How one of the two matches names things. */
@@ -47,6 +45,13 @@ class HopLimitEvaluator implements MatchEvaluator {
 
 const words = { eq: 'is', lt: 'is less than', gt: 'is greater than' } as const;
 
+/** Each pair once, in the order in which iptables looks for clashes. */
+const excluded: Readonly<Record<Relation, readonly Relation[]>> = {
+  lt: ['eq', 'gt'],
+  gt: ['eq'],
+  eq: [],
+};
+
 function option(dialect: HopLimitDialect, relation: Relation): OptionSpec<HopLimitValues> {
   const name = `${dialect.name}-${relation}`;
   return {
@@ -56,11 +61,11 @@ function option(dialect: HopLimitDialect, relation: Relation): OptionSpec<HopLim
     args: 1,
     argument: 'VALUE',
     help: `${dialect.help} ${words[relation]} the value`,
+    excludes: excluded[relation].map((other) => `${dialect.name}-${other}`),
     // Only equality may be negated.
     negatable: relation === 'eq',
     set: (values, [text = ''], negated) => {
       const value = readNumber(dialect.name, name, text, MAX_UINT8);
-      values.used.push(name);
       Object.assign(values, { relation, value, negated });
     },
     save: (values) =>
@@ -70,18 +75,12 @@ function option(dialect: HopLimitDialect, relation: Relation): OptionSpec<HopLim
 
 export function hopLimitMatch(dialect: HopLimitDialect): MatchExtension {
   const { name, field } = dialect;
-  const pairs = [
-    [`${name}-lt`, `${name}-eq`],
-    [`${name}-lt`, `${name}-gt`],
-    [`${name}-gt`, `${name}-eq`],
-  ] as const;
   return defineMatch<HopLimitValues>({
     name,
     families: [dialect.family],
     options: [option(dialect, 'lt'), option(dialect, 'gt'), option(dialect, 'eq')],
-    initial: () => ({ relation: null, value: 0, negated: false, used: [] }),
-    finish: ({ relation, used }) => {
-      refuseTogether(name, used, pairs);
+    initial: () => ({ relation: null, value: 0, negated: false }),
+    finish: ({ relation }) => {
       if (relation === null) throw new RuleFault('missing-option', dialect.missing);
     },
     list: ({ relation, value, negated }) => {

@@ -1,6 +1,13 @@
 import type { RuleContext } from '../context.ts';
 import { RuleFault } from '../errors.ts';
-import type { ListView, MatchBounds, MatchEvaluator } from '../extension.ts';
+import {
+  defineMatch,
+  type ListView,
+  type MatchBounds,
+  type MatchEvaluator,
+  type MatchExtension,
+} from '../extension.ts';
+import type { Family } from '../model.ts';
 import { scanUnsigned } from '../numbers.ts';
 import { type OptionSpec, shown } from '../options.ts';
 
@@ -9,7 +16,7 @@ import { type OptionSpec, shown } from '../options.ts';
 /** Name, type, first and last code. Names follow iptables; the numbers are IANA's. */
 export type IcmpName = readonly [name: string, type: number, min: number, max: number];
 
-export interface IcmpValues {
+interface IcmpValues {
   type: number;
   min: number;
   max: number;
@@ -18,8 +25,12 @@ export interface IcmpValues {
 
 /** How one of the two matches words things. */
 export interface IcmpDialect {
+  readonly name: string;
+  readonly protocol: number;
   readonly option: string;
-  readonly family: string;
+  readonly family: Family;
+  /** What messages call the protocol. */
+  readonly title: string;
   readonly label: string;
   readonly names: readonly IcmpName[];
   /** True where type 255 with all codes means "any" (IPv4). */
@@ -37,7 +48,7 @@ function findByName(text: string, dialect: IcmpDialect): IcmpName | null {
     if (name === lower) return entry;
     if (!name.startsWith(lower)) continue;
     if (found !== null) {
-      const words = `Ambiguous ${dialect.family} type \`${text}': \`${found[0]}' or \`${entry[0]}'?`;
+      const words = `Ambiguous ${dialect.title} type \`${text}': \`${found[0]}' or \`${entry[0]}'?`;
       throw new RuleFault('bad-value', words);
     }
     found = entry;
@@ -48,9 +59,9 @@ function findByName(text: string, dialect: IcmpDialect): IcmpName | null {
 function parseIcmpType(text: string, dialect: IcmpDialect): Omit<IcmpValues, 'negated'> {
   const named = findByName(text, dialect);
   if (named !== null) return { type: named[1], min: named[2], max: named[3] };
-  const type = readByte(text, `Unknown ${dialect.family} type \`${text}'`);
+  const type = readByte(text, `Unknown ${dialect.title} type \`${text}'`);
   if (type.rest === '') return { type: type.value, min: 0, max: ANY_CODE };
-  const badCode = `Unknown ${dialect.family} code \`${text}'`;
+  const badCode = `Unknown ${dialect.title} code \`${text}'`;
   const min = readByte(afterSeparator(type.rest, '/'), badCode);
   if (min.rest === '') return { type: type.value, min: min.value, max: min.value };
   const max = readByte(afterSeparator(min.rest, ':'), badCode);
@@ -74,7 +85,7 @@ function afterSeparator(rest: string, separator: string): string {
 const unknownCharacter = (rest: string) =>
   new RuleFault('bad-value', `unknown character ${rest.charAt(0)}`);
 
-export function icmpOption(dialect: IcmpDialect): OptionSpec<IcmpValues> {
+function icmpOption(dialect: IcmpDialect): OptionSpec<IcmpValues> {
   return {
     name: dialect.option,
     args: 1,
@@ -89,8 +100,9 @@ export function icmpOption(dialect: IcmpDialect): OptionSpec<IcmpValues> {
   };
 }
 
+/** As the kernel takes it: type 255 of IPv4 means any, whatever its codes are. */
 function isAny(value: IcmpValues, dialect: IcmpDialect): boolean {
-  return dialect.hasAny && value.type === ANY_TYPE && value.min === 0 && value.max === 255;
+  return dialect.hasAny && value.type === ANY_TYPE;
 }
 
 function formatIcmp(value: IcmpValues, dialect: IcmpDialect): string {
@@ -101,7 +113,7 @@ function formatIcmp(value: IcmpValues, dialect: IcmpDialect): string {
 }
 
 /** The words of -L: `icmp echo-request`, `icmptype 3 code 77`, `icmp !type 8`. */
-export function listIcmp(value: IcmpValues, dialect: IcmpDialect, view: ListView): string {
+function listIcmp(value: IcmpValues, dialect: IcmpDialect, view: ListView): string {
   const bang = value.negated ? ' !' : '';
   if (!view.numeric) {
     const { type, min, max } = value;
@@ -115,13 +127,13 @@ export function listIcmp(value: IcmpValues, dialect: IcmpDialect, view: ListView
 }
 
 /** Type and codes that a match can hold for. */
-export function icmpBounds(value: IcmpValues, dialect: IcmpDialect): readonly MatchBounds[] {
+function icmpBounds(value: IcmpValues, dialect: IcmpDialect): readonly MatchBounds[] {
   const { type, min, max, negated } = value;
   if (negated || (dialect.hasAny && type === ANY_TYPE)) return [{}];
   return [{ destinationPorts: { min: (type << 8) | min, max: (type << 8) | max } }];
 }
 
-export class IcmpEvaluator implements MatchEvaluator {
+class IcmpEvaluator implements MatchEvaluator {
   /** -1 for any type. */
   private readonly type: number;
   private readonly min: number;
@@ -144,4 +156,17 @@ export class IcmpEvaluator implements MatchEvaluator {
       this.type < 0 || (icmpType === this.type && icmpCode >= this.min && icmpCode <= this.max);
     return hit !== this.negated;
   }
+}
+
+export function icmpMatch(dialect: IcmpDialect): MatchExtension {
+  return defineMatch<IcmpValues>({
+    name: dialect.name,
+    families: [dialect.family],
+    protocol: dialect.protocol,
+    options: [icmpOption(dialect)],
+    initial: () => ({ type: dialect.hasAny ? ANY_TYPE : 0, min: 0, max: ANY_CODE, negated: false }),
+    list: (value, view) => listIcmp(value, dialect, view),
+    bounds: (value) => icmpBounds(value, dialect),
+    evaluator: (value) => new IcmpEvaluator(value, dialect),
+  });
 }

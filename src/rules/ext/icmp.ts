@@ -1,18 +1,13 @@
 import { Proto } from '../../wire/index.ts';
-import { defineMatch } from '../extension.ts';
-import {
-  type IcmpDialect,
-  IcmpEvaluator,
-  type IcmpValues,
-  icmpBounds,
-  icmpOption,
-  listIcmp,
-} from './icmp-types.ts';
+import { icmpMatch } from './icmp-types.ts';
 
 /** `-m icmp`. Where two names mean the same, the first is printed. */
-const dialect: IcmpDialect = {
+export const icmp = icmpMatch({
+  name: 'icmp',
+  family: 4,
+  protocol: Proto.Icmp,
+  title: 'ICMP',
   option: 'icmp-type',
-  family: 'ICMP',
   label: 'icmp',
   hasAny: true,
   names: [
@@ -57,15 +52,4 @@ const dialect: IcmpDialect = {
     ['address-mask-request', 17, 0, 255],
     ['address-mask-reply', 18, 0, 255],
   ],
-};
-
-export const icmp = defineMatch<IcmpValues>({
-  name: 'icmp',
-  families: [4],
-  protocol: Proto.Icmp,
-  options: [icmpOption(dialect)],
-  initial: () => ({ type: 255, min: 0, max: 255, negated: false }),
-  list: (value, view) => listIcmp(value, dialect, view),
-  bounds: (value) => icmpBounds(value, dialect),
-  evaluator: (value) => new IcmpEvaluator(value, dialect),
 });

@@ -1,18 +1,13 @@
 import { Proto } from '../../wire/index.ts';
-import { defineMatch } from '../extension.ts';
-import {
-  type IcmpDialect,
-  IcmpEvaluator,
-  type IcmpValues,
-  icmpBounds,
-  icmpOption,
-  listIcmp,
-} from './icmp-types.ts';
+import { icmpMatch } from './icmp-types.ts';
 
 /** `-m icmp6`. Where two names mean the same, the first is printed. */
-const dialect: IcmpDialect = {
+export const icmp6 = icmpMatch({
+  name: 'icmp6',
+  family: 6,
+  protocol: Proto.Icmpv6,
+  title: 'ICMPv6',
   option: 'icmpv6-type',
-  family: 'ICMPv6',
   label: 'ipv6-icmp',
   hasAny: false,
   names: [
@@ -45,15 +40,4 @@ const dialect: IcmpDialect = {
     ['neighbor-advertisement', 136, 0, 255],
     ['redirect', 137, 0, 255],
   ],
-};
-
-export const icmp6 = defineMatch<IcmpValues>({
-  name: 'icmp6',
-  families: [6],
-  protocol: Proto.Icmpv6,
-  options: [icmpOption(dialect)],
-  initial: () => ({ type: 0, min: 0, max: 255, negated: false }),
-  list: (value, view) => listIcmp(value, dialect, view),
-  bounds: (value) => icmpBounds(value, dialect),
-  evaluator: (value) => new IcmpEvaluator(value, dialect),
 });

@@ -1,7 +1,8 @@
-import { INVALID_ARGUMENT, RuleFault } from '../errors.ts';
 import { defineTarget } from '../extension.ts';
 import { shown } from '../options.ts';
-import { boundedNumber, cutText, goOn, MAX_UINT32 } from './target-values.ts';
+import { goOn } from './fixed-verdict.ts';
+import { refused } from './match-place.ts';
+import { cutText, MAX_UINT32, readNumber } from './option-values.ts';
 
 /** `-j IDLETIMER`: tells user space when a class of traffic falls silent. Not enforced. */
 
@@ -26,7 +27,7 @@ export const idletimer = defineTarget<IdleValues>({
       help: 'silence after which the timer fires',
       required: true,
       set: (values, [text = '']) => {
-        values.timeout = boundedNumber('IDLETIMER', 'timeout', text, 0, MAX_UINT32);
+        values.timeout = readNumber('IDLETIMER', 'timeout', text, MAX_UINT32);
       },
       save: ({ timeout }) => shown(String(timeout)),
     },
@@ -55,7 +56,7 @@ export const idletimer = defineTarget<IdleValues>({
   check: ({ timeout, label }) => {
     if (timeout > 0 && timeout < TOO_LONG_SEC && label !== '') return;
     const detail = `IDLETIMER needs a label and a timeout of 1 to ${TOO_LONG_SEC - 1} seconds`;
-    throw new RuleFault('invalid-rule', INVALID_ARGUMENT, detail);
+    throw refused(detail);
   },
   list: ({ timeout, label, alarm }) => `timeout:${timeout} label:${label}${alarm ? ' alarm' : ''}`,
   unenforced: () => 'idle timers do not run here: the next rule is asked',

@@ -2,7 +2,8 @@ import { RuleFault } from '../errors.ts';
 import { defineTarget } from '../extension.ts';
 import { parseUnsigned } from '../numbers.ts';
 import { quoteWord, shown } from '../options.ts';
-import { goOn, MAX_UINT32 } from './target-values.ts';
+import { goOn } from './fixed-verdict.ts';
+import { MAX_UINT32 } from './option-values.ts';
 
 /** `-j LED`: blinks. Not enforced. */
 

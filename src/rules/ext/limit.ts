@@ -1,9 +1,9 @@
 import type { RuleContext } from '../context.ts';
 import { RuleFault } from '../errors.ts';
 import { defineMatch, type MatchEvaluator } from '../extension.ts';
-import { parseUnsigned } from '../numbers.ts';
 import { shown } from '../options.ts';
 import { leadingUint32 } from './c-text.ts';
+import { readNumber } from './option-values.ts';
 import { printRate, rateInterval, rateUnit } from './rate.ts';
 import { readTicks } from './ticks.ts';
 
@@ -95,12 +95,7 @@ export const limit = defineMatch<LimitValues>({
       argument: 'NUMBER',
       help: 'packets let through before the rate counts (5)',
       set: (value, [text = '']) => {
-        const burst = parseUnsigned(text, MAX_BURST);
-        if (burst === null) {
-          const words = `limit: bad value for option "--limit-burst", or out of range (0-${MAX_BURST}).`;
-          throw new RuleFault('bad-value', words);
-        }
-        value.burst = burst;
+        value.burst = readNumber('limit', 'limit-burst', text, MAX_BURST);
       },
       save: (value) => (value.burst === DEFAULT_BURST ? null : shown(String(value.burst))),
     },

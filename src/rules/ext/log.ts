@@ -3,7 +3,7 @@ import { RuleFault } from '../errors.ts';
 import { defineTarget, type TargetEvaluator } from '../extension.ts';
 import { parseUnsigned } from '../numbers.ts';
 import { type OptionSpec, quoteWord, shown } from '../options.ts';
-import { parsePrefix } from './target-values.ts';
+import { readLogPrefix } from './option-values.ts';
 
 /** `-j LOG`: writes a line and goes on. */
 
@@ -48,7 +48,7 @@ const options: readonly OptionSpec<LogValues>[] = [
     argument: 'TEXT',
     help: 'text in front of each line, up to 29 bytes',
     set: (value, [text = '']) => {
-      value.prefix = parsePrefix(text, 'log-prefix', MAX_PREFIX_BYTES);
+      value.prefix = readLogPrefix(text, 'log-prefix', MAX_PREFIX_BYTES);
     },
     save: (value) => (value.prefix === '' ? null : shown(quoteWord(value.prefix))),
   },

@@ -15,10 +15,6 @@ import {
 
 /** `-j MARK`: sets the mark of the packet. */
 
-interface MarkValues extends MarkChange {
-  given: boolean;
-}
-
 class MarkEvaluator implements TargetEvaluator {
   private readonly value: number;
   private readonly keep: number;
@@ -34,7 +30,7 @@ class MarkEvaluator implements TargetEvaluator {
   }
 }
 
-function option(operation: MarkOperation): OptionSpec<MarkValues> {
+function option(operation: MarkOperation): OptionSpec<MarkChange> {
   const name = markOptionNames[operation];
   return {
     name,
@@ -43,20 +39,20 @@ function option(operation: MarkOperation): OptionSpec<MarkValues> {
     help: markHelp[operation],
     excludes: markOperations.map((op) => markOptionNames[op]).filter((other) => other !== name),
     set: (value, [text = '']) => {
-      Object.assign(value, parseMarkChange('MARK', operation, text), { given: true });
+      Object.assign(value, parseMarkChange('MARK', operation, text));
     },
     ...(operation === 'xmark' && {
-      save: (value: MarkValues) => shown(formatMarkChange(value)),
+      save: (value: MarkChange) => shown(formatMarkChange(value)),
     }),
   };
 }
 
-export const markTarget = defineTarget<MarkValues>({
+export const markTarget = defineTarget<MarkChange>({
   name: 'MARK',
   options: markOperations.map(option),
-  initial: () => ({ value: 0, mask: 0, given: false }),
-  finish: ({ given }) => {
-    if (given) return;
+  initial: () => ({ value: 0, mask: 0 }),
+  finish: (_value, _scope, given) => {
+    if (given.size > 0) return;
     const words = 'MARK: One of the --set-xmark, --{and,or,xor,set}-mark options is required';
     throw new RuleFault('missing-option', words);
   },

@@ -1,5 +1,5 @@
 import { hex } from '../numbers.ts';
-import { boundedNumber, MAX_UINT32, maskedNumber } from './target-values.ts';
+import { MAX_UINT32, readMasked, readNumber } from './option-values.ts';
 
 /**
  * Marks as MARK and CONNMARK set them: `new = (old & ~mask) ^ value`. All six spellings come down
@@ -32,12 +32,12 @@ export const markHelp = {
 /** Reads the argument of one of the five options; throws `bad-value`. */
 export function parseMarkChange(owner: string, operation: MarkOperation, text: string): MarkChange {
   const name = markOptionNames[operation];
-  if (operation === 'xmark') return maskedNumber(owner, name, text);
+  if (operation === 'xmark') return readMasked(owner, name, text);
   if (operation === 'mark') {
-    const { value, mask } = maskedNumber(owner, name, text);
+    const { value, mask } = readMasked(owner, name, text);
     return { value, mask: mask | value };
   }
-  const bits = boundedNumber(owner, name, text, 0, MAX_UINT32) | 0;
+  const bits = readNumber(owner, name, text, MAX_UINT32) | 0;
   if (operation === 'and') return { value: 0, mask: ~bits };
   return { value: bits, mask: operation === 'or' ? bits : 0 };
 }

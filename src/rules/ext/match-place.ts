@@ -3,7 +3,7 @@ import { INVALID_ARGUMENT, RuleFault } from '../errors.ts';
 import type { CheckPlace } from '../extension.ts';
 import type { Rule, TableName } from '../model.ts';
 
-/** Where the kernel lets a match stand: the hooks, tables and protocols of struct xt_match. */
+/** Where the kernel lets a match or a target stand: hooks, tables and protocols. */
 
 /** Refuses a rule that can be reached from a hook that is not among `hooks`. */
 export function requireHooks(
@@ -31,9 +31,10 @@ export function requireTables(
   throw refused(`${match}: only in table ${tables.join(', ')}`);
 }
 
-/** Refuses a rule whose `-p` is another one, or negated, or absent. */
-export function requireProtocol(rule: Rule, what: string, protocol: number): void {
-  if (rule.protocol?.number === protocol && !rule.protocol.negated) return;
+/** Refuses a rule whose `-p` is none of `protocols`, or negated, or absent. */
+export function requireProtocol(rule: Rule, what: string, ...protocols: readonly number[]): void {
+  const { protocol } = rule;
+  if (protocol !== null && !protocol.negated && protocols.includes(protocol.number)) return;
   throw refused(`${what} needs its -p`);
 }
 

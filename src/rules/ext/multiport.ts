@@ -1,6 +1,6 @@
 import { Proto } from '../../wire/index.ts';
 import type { RuleContext } from '../context.ts';
-import { INVALID_ARGUMENT, RuleFault } from '../errors.ts';
+import { RuleFault } from '../errors.ts';
 import {
   defineMatch,
   type MatchBounds,
@@ -11,7 +11,7 @@ import {
 import { formatPortRange, type PortRange, parsePort } from '../numbers.ts';
 import { type OptionSpec, shown } from '../options.ts';
 import { protocolName } from '../protocols.ts';
-import { refuseTogether } from './combination.ts';
+import { refused } from './match-place.ts';
 
 /** `-m multiport`: up to 15 ports, a range counting as two, of source, destination or either. */
 
@@ -24,7 +24,6 @@ interface MultiportValues {
   negated: boolean;
   /** Protocol when the option was read: names of services depend on it. */
   protocol: number;
-  readonly used: string[];
 }
 
 const MAX_PORTS = 15;
@@ -33,6 +32,8 @@ const PORTS_LEN = 4;
 const portProtocols: readonly number[] = [Proto.Tcp, Proto.Udp, Proto.UdpLite, Proto.Sctp, 33];
 /** Those whose ports the cursor has. */
 const decodedProtocols: readonly number[] = [Proto.Tcp, Proto.Udp, Proto.UdpLite];
+/** By `Side`: the long names, and what iptables-save prints. */
+const names = ['source-ports', 'destination-ports', 'ports'] as const;
 const labels = ['sports', 'dports', 'ports'] as const;
 const helps = ['source ports', 'destination ports', 'ports of either side'] as const;
 
@@ -63,10 +64,12 @@ function parsePorts(text: string, scope: ParseScope): PortRange[] {
   return ranges;
 }
 
-function option(name: string, aliases: string[], side: SideCode): OptionSpec<MultiportValues> {
+function option(side: SideCode): OptionSpec<MultiportValues> {
+  const name = names[side];
   return {
     name,
-    aliases,
+    aliases: labels[side] === name ? [] : [labels[side]],
+    excludes: names.slice(side + 1),
     printed: labels[side],
     args: 1,
     argument: 'PORT[:PORT][,…]',
@@ -75,7 +78,6 @@ function option(name: string, aliases: string[], side: SideCode): OptionSpec<Mul
     set: (value, [text = ''], negated, scope) => {
       const ports = parsePorts(text, scope);
       Object.assign(value, { side, ports, negated, protocol: scope.protocol });
-      value.used.push(name);
     },
     save: (value) => {
       if (value.side !== side) return null;
@@ -139,19 +141,10 @@ function boundsOf({ side, ports, negated }: MultiportValues): readonly MatchBoun
 
 export const multiport = defineMatch<MultiportValues>({
   name: 'multiport',
-  options: [
-    option('source-ports', ['sports'], Side.Source),
-    option('destination-ports', ['dports'], Side.Destination),
-    option('ports', [], Side.Either),
-  ],
-  initial: () => ({ side: Side.Either, ports: [], negated: false, protocol: 0, used: [] }),
-  finish: ({ used }) => {
-    refuseTogether('multiport', used, [
-      ['source-ports', 'destination-ports'],
-      ['source-ports', 'ports'],
-      ['destination-ports', 'ports'],
-    ]);
-    if (used.length === 0) {
+  options: [option(Side.Source), option(Side.Destination), option(Side.Either)],
+  initial: () => ({ side: Side.Either, ports: [], negated: false, protocol: 0 }),
+  finish: (_value, _scope, given) => {
+    if (given.size === 0) {
       // The word "expection" is what iptables 1.8.9 prints.
       throw new RuleFault('missing-option', 'multiport expection an option');
     }
@@ -159,7 +152,7 @@ export const multiport = defineMatch<MultiportValues>({
   check: (_value, rule) => {
     const { protocol } = rule;
     if (protocol === null || protocol.negated || !portProtocols.includes(protocol.number)) {
-      throw new RuleFault('invalid-rule', INVALID_ARGUMENT, 'multiport needs -p with ports');
+      throw refused('multiport needs -p with ports');
     }
   },
   list: ({ side, ports, negated, protocol }, view) => {

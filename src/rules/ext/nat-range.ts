@@ -68,12 +68,7 @@ function leadingPort(text: string): { port: number; rest: string } | null {
 }
 
 /** `PORT`, `PORT-PORT`, a service name, and with a base also `PORT-PORT/BASE`. */
-export function parseNatPorts(
-  value: NatValues,
-  text: string,
-  scope: ParseScope,
-  base: BaseUse,
-): void {
+function parseNatPorts(value: NatValues, text: string, scope: ParseScope, base: BaseUse): void {
   if (!withPorts.includes(scope.protocol)) {
     throw new RuleFault('bad-value', 'Need TCP, UDP, SCTP or DCCP with port specification');
   }
@@ -151,12 +146,7 @@ function splitPort(text: string, scope: ParseScope): { addresses: string; ports:
 }
 
 /** Reads the argument of `--to-source` and `--to-destination`. */
-export function parseNatRange(
-  value: NatValues,
-  text: string,
-  scope: ParseScope,
-  base: BaseUse,
-): void {
+function parseNatRange(value: NatValues, text: string, scope: ParseScope, base: BaseUse): void {
   const { addresses, ports } = splitPort(text, scope);
   if (ports !== null) parseNatPorts(value, ports, scope, base);
   if (addresses === '' && ports !== null) return;

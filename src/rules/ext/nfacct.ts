@@ -1,7 +1,7 @@
 import { defineMatch } from '../extension.ts';
 import { quoteWord, shown } from '../options.ts';
 import { FixedAnswer } from './fixed-answer.ts';
-import { cutText } from './target-values.ts';
+import { cutText } from './option-values.ts';
 
 /** `-m nfacct`: counts under a name and matches everything. Nothing is counted here. */
 

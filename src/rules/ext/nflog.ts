@@ -1,7 +1,7 @@
 import { type NflogOptions, type RuleContext, Verdict, type VerdictCode } from '../context.ts';
 import { defineTarget, type TargetEvaluator } from '../extension.ts';
 import { type OptionSpec, quoteWord, shown } from '../options.ts';
-import { boundedNumber, MAX_UINT32, parsePrefix } from './target-values.ts';
+import { MAX_UINT32, readLogPrefix, readNumber } from './option-values.ts';
 
 /** `-j NFLOG`: hands a copy of the packet to a log group and goes on. */
 
@@ -43,7 +43,7 @@ function numberOption(
     help,
     ...(field === 'range' && { excludes: ['nflog-size'] }),
     set: (values, [text = '']) => {
-      values[field] = boundedNumber('NFLOG', name, text, 0, max);
+      values[field] = readNumber('NFLOG', name, text, max);
     },
     save: (values) => (values[field] === 0 ? null : shown(String(values[field]))),
   };
@@ -57,7 +57,7 @@ const options: readonly OptionSpec<NflogValues>[] = [
     help: 'text in front of each entry, up to 63 bytes',
     set: (values, [text = '']) => {
       // The message names the option of LOG, as that of iptables does.
-      values.prefix = parsePrefix(text, 'log-prefix', MAX_PREFIX_BYTES);
+      values.prefix = readLogPrefix(text, 'log-prefix', MAX_PREFIX_BYTES);
     },
     save: ({ prefix }) => (prefix === '' ? null : shown(quoteWord(prefix))),
   },
@@ -70,7 +70,7 @@ const options: readonly OptionSpec<NflogValues>[] = [
     help: 'bytes of the packet that are copied',
     excludes: ['nflog-range'],
     set: (values, [text = '']) => {
-      values.size = boundedNumber('NFLOG', 'nflog-size', text, 0, MAX_UINT32);
+      values.size = readNumber('NFLOG', 'nflog-size', text, MAX_UINT32);
     },
     save: ({ size }) => (size === null ? null : shown(String(size))),
   },

@@ -1,8 +1,10 @@
-import { INVALID_ARGUMENT, RuleFault } from '../errors.ts';
+import { RuleFault } from '../errors.ts';
 import { defineTarget } from '../extension.ts';
 import { parseUnsigned } from '../numbers.ts';
 import { shown } from '../options.ts';
-import { acceptAll, boundedNumber, dropAll } from './target-values.ts';
+import { acceptAll, dropAll } from './fixed-verdict.ts';
+import { refused } from './match-place.ts';
+import { readNumber } from './option-values.ts';
 
 /** `-j NFQUEUE` and `-j QUEUE`, as the kernel carries them out where no program listens. */
 
@@ -54,7 +56,7 @@ export const nfqueue = defineTarget<QueueValues>({
       help: 'queue to send packets to, 0 where not given',
       excludes: ['queue-balance'],
       set: (values, [text = '']) => {
-        values.first = boundedNumber('NFQUEUE', 'queue-num', text, 0, 0xffff);
+        values.first = readNumber('NFQUEUE', 'queue-num', text, 0xffff);
       },
       save: ({ balanced, first }) => (balanced ? null : shown(String(first))),
     },
@@ -81,6 +83,7 @@ export const nfqueue = defineTarget<QueueValues>({
     {
       name: 'queue-cpu-fanout',
       args: 0,
+      requires: ['queue-balance'],
       help: 'choose the queue by the processor',
       set: (values) => {
         values.fanout = true;
@@ -89,15 +92,10 @@ export const nfqueue = defineTarget<QueueValues>({
     },
   ],
   initial: () => ({ first: 0, last: 0, balanced: false, bypass: false, fanout: false }),
-  finish: ({ fanout, balanced }) => {
-    if (!fanout || balanced) return;
-    const words = 'NFQUEUE: option "--queue-cpu-fanout" also requires "--queue-balance".';
-    throw new RuleFault('missing-option', words);
-  },
   check: ({ first, last }) => {
     // nfqueue_tg_check: the number of queues must itself fit into 16 bits.
     if (last - first < 0xffff) return;
-    throw new RuleFault('invalid-rule', INVALID_ARGUMENT, 'NFQUEUE: 65535 queues at most');
+    throw refused('NFQUEUE: 65535 queues at most');
   },
   list: ({ first, last, balanced, bypass, fanout }) => {
     const queue = balanced ? `balance ${first}:${last}` : `num ${first}`;

@@ -1,10 +1,10 @@
 import { formatWords } from '../address.ts';
 import { Hook, type HookCode } from '../context.ts';
-import { INVALID_ARGUMENT, RuleFault } from '../errors.ts';
 import { defineTarget } from '../extension.ts';
 import { type OptionSpec, shown } from '../options.ts';
+import { goOn } from './fixed-verdict.ts';
+import { refused } from './match-place.ts';
 import { maskAddress, parsePrefix } from './target-address.ts';
-import { goOn } from './target-values.ts';
 
 /** `-j SNPT` and `-j DNPT`: stateless prefix translation of IPv6 (RFC 6296). Not enforced. */
 
@@ -57,7 +57,7 @@ function nptTarget(name: 'SNPT' | 'DNPT', hooks: readonly HookCode[]) {
     check: ({ from, to }) => {
       if (isUsable(from) && isUsable(to)) return;
       const detail = `${name}: prefixes of up to 64 bits, with zeros behind`;
-      throw new RuleFault('invalid-rule', INVALID_ARGUMENT, detail);
+      throw refused(detail);
     },
     list: ({ from, to }) => `${name} src-pfx ${formatPrefix(from)} dst-pfx ${formatPrefix(to)}`,
     unenforced: () => 'prefixes are not translated here: the next rule is asked',

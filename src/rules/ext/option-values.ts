@@ -26,8 +26,18 @@ export function readNumber(
 ): number {
   const value = parseUnsigned(text, max);
   if (value !== null && value >= min) return value;
+  throw outOfRange(owner, option, min, max);
+}
+
+/** The fault of a number that is none or beyond its bounds. */
+export function outOfRange(
+  owner: string,
+  option: string,
+  min: number | bigint,
+  max: number | bigint,
+): RuleFault {
   const words = `${owner}: bad value for option "--${option}", or out of range (${min}-${max}).`;
-  throw new RuleFault('bad-value', words);
+  return new RuleFault('bad-value', words);
 }
 
 /**
@@ -131,4 +141,23 @@ export function badOptionValue(owner: string, option: string, text: string): Rul
 /** `0x0a`: lower-case hexadecimal with at least `digits` digits. */
 export function hexDigits(value: number, digits: number): string {
   return `0x${(value >>> 0).toString(16).padStart(digits, '0')}`;
+}
+
+/** The text cut to what fits into `maxBytes`, whole characters only: iptables cuts in silence. */
+export function cutText(text: string, maxBytes: number): string {
+  let cut = text;
+  while (Buffer.byteLength(cut) > maxBytes) cut = cut.slice(0, -1);
+  return cut;
+}
+
+/** A log prefix: not empty, on one line, cut to size. `option` is named where it has a line break. */
+export function readLogPrefix(text: string, option: string, maxBytes: number): string {
+  if (text === '') {
+    const words = 'Argument must have a minimum length of 1 characters';
+    throw new RuleFault('bad-value', words);
+  }
+  if (text.includes('\n')) {
+    throw new RuleFault('bad-value', `Newlines not allowed in --${option}`);
+  }
+  return cutText(text, maxBytes);
 }

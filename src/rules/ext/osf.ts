@@ -4,8 +4,7 @@ import { defineMatch } from '../extension.ts';
 import { type OptionSpec, quoteWord, shown } from '../options.ts';
 import { FixedAnswer } from './fixed-answer.ts';
 import { refused, requireHooks, requireProtocol } from './match-place.ts';
-import { readNumber } from './option-values.ts';
-import { cutText } from './target-values.ts';
+import { cutText, readNumber } from './option-values.ts';
 
 /** `-m osf`: the operating system that sent a SYN. There are no fingerprints here. */
 

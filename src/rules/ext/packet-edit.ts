@@ -9,7 +9,7 @@ const IPV4_CHECKSUM_AT = 10;
 const TCP_CHECKSUM_AT = 16;
 
 /** Writes the 16-bit word at an even `offset` of the IPv4 header and corrects its checksum. */
-export function writeIpv4Word(packet: Packet, offset: number, word: number): void {
+function writeIpv4Word(packet: Packet, offset: number, word: number): void {
   const { view, l3Offset } = packet;
   const before = view.getUint16(l3Offset + offset);
   const field = view.getUint16(l3Offset + IPV4_CHECKSUM_AT);

@@ -29,7 +29,6 @@ interface PolicyValues {
   direction: '' | 'in' | 'out';
   ipsec: boolean;
   strict: boolean;
-  usedNext: boolean;
   readonly elements: Element[];
 }
 
@@ -152,10 +151,10 @@ const options: readonly OptionSpec<PolicyValues>[] = [
   {
     name: 'next',
     args: 0,
+    requires: ['strict'],
     help: 'begin the next element',
     repeatable: true,
     set: (value) => {
-      value.usedNext = true;
       if (value.elements.length === MAX_ELEMENTS)
         throw bad('policy match: maximum policy depth reached');
       value.elements.push({});
@@ -182,12 +181,8 @@ function checkElements({ elements, strict }: PolicyValues): void {
 export const policy = defineMatch<PolicyValues>({
   name: 'policy',
   options,
-  initial: () => ({ direction: '', ipsec: true, strict: false, usedNext: false, elements: [{}] }),
+  initial: () => ({ direction: '', ipsec: true, strict: false, elements: [{}] }),
   finish: (value) => {
-    if (value.usedNext && !value.strict) {
-      const words = 'policy: option "--next" also requires "--strict".';
-      throw new RuleFault('missing-option', words);
-    }
     if (value.direction === '') {
       const words = 'policy match: neither --dir in nor --dir out specified';
       throw new RuleFault('missing-option', words);

@@ -17,7 +17,7 @@ export interface PortValues {
 const MAX_PORT = 0xffff;
 
 /** `0:65535` without `!` matches everything and is not printed. */
-export function isAnyPort(condition: PortCondition | null): boolean {
+function isAnyPort(condition: PortCondition | null): boolean {
   return (
     condition === null || (condition.min === 0 && condition.max === MAX_PORT && !condition.negated)
   );

@@ -19,21 +19,41 @@ export function parsePrefix(
   text: string,
   scope: ParseScope,
 ): number {
-  const longest = scope.family === 4 ? 32 : 128;
-  const length = parseUnsigned(text, scope.family === 4 ? NO_LENGTH : longest);
+  const { family } = scope;
+  const length = parseUnsigned(text, family === 4 ? NO_LENGTH : 128);
   if (length !== null) return length;
   // Numbers that no byte holds are as wrong as 255, and refused at the same place.
-  if (scope.family === 4 && parseUnsigned(text, 0xffffffff) !== null) return NO_LENGTH;
-  const isWhole = scope.family === 6 || text.split('.').length === 4;
-  const words = isWhole ? parseHostWords(text, scope.family) : null;
-  if (words === null) {
+  if (family === 4 && parseUnsigned(text, 0xffffffff) !== null) return NO_LENGTH;
+  const isMask = family === 6 || text.split('.').length === 4;
+  return lengthOfMask(owner, option, isMask ? text : '', family) ?? NO_LENGTH;
+}
+
+/** The same for targets: a mask with holes counts as a full one, as iptables 1.8.9 has it. */
+export function parsePrefixLength(
+  owner: string,
+  option: string,
+  text: string,
+  family: Family,
+): number {
+  const bits = family === 4 ? 32 : 128;
+  const length = parseUnsigned(text, bits);
+  if (length !== null) return length;
+  // In IPv4 a number above 32 is the first byte of a mask: 128 is 128.0.0.0, 33 one with holes.
+  const isMask = family === 6 || /^\d+$/.test(text) || text.split('.').length === 4;
+  return lengthOfMask(owner, option, isMask ? text : '', family) ?? bits;
+}
+
+/** Length of a mask that is written as an address, null where it has holes; throws `bad-value`. */
+function lengthOfMask(owner: string, option: string, text: string, family: Family): number | null {
+  const mask = parseHostWords(text, family);
+  if (mask === null) {
     const words =
       `${owner}: bad value for option "--${option}", neither a valid network mask ` +
-      `nor valid CIDR (0-${longest}).`;
+      `nor valid CIDR (0-${family === 4 ? 32 : 128}).`;
     throw new RuleFault('bad-value', words);
   }
-  const parsed = prefixLength(words);
-  return parsed < 0 ? NO_LENGTH : parsed;
+  const length = prefixLength(mask);
+  return length < 0 ? null : length;
 }
 
 /** The mask of a length as four words, of which IPv4 uses the first; the others are 0 there. */

@@ -2,7 +2,7 @@ import type { RuleContext } from '../context.ts';
 import { defineMatch, type MatchEvaluator } from '../extension.ts';
 import { shown } from '../options.ts';
 import { leadingUint64, MAX_UINT64 } from './c-text.ts';
-import { outOfRange } from './combination.ts';
+import { outOfRange } from './option-values.ts';
 
 /** `-m quota --quota BYTES`: matches until that many bytes have passed. */
 

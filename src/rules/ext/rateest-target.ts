@@ -1,7 +1,8 @@
 import { RuleFault } from '../errors.ts';
 import { defineTarget } from '../extension.ts';
 import { shown } from '../options.ts';
-import { cutText, goOn } from './target-values.ts';
+import { goOn } from './fixed-verdict.ts';
+import { cutText } from './option-values.ts';
 
 /** `-j RATEEST`: feeds a rate estimator. Not enforced. */
 
@@ -47,9 +48,6 @@ function settle(values: RateestValues): void {
   }
   values.interval = step - 2;
   values.averageLog = log - 1;
-  if (values.name === '') {
-    throw new RuleFault('missing-option', 'RATEEST: option "--rateest-name" must be specified');
-  }
 }
 
 /** `250.0ms`, `1.0s`. */
@@ -68,6 +66,7 @@ export const rateestTarget = defineTarget<RateestValues>({
     {
       name: 'rateest-name',
       args: 1,
+      required: true,
       argument: 'NAME',
       help: 'name of the estimator',
       set: (values, [text = '']) => {

@@ -8,7 +8,7 @@
 
 export const MAX_ADDRESSES = 100;
 /** Times kept of an address where no rule names a hit count. */
-export const DEFAULT_STAMPS = 32;
+const DEFAULT_STAMPS = 32;
 /** The kernel counts times in 16 bits (XT_RECENT_MAX_NSTAMPS). */
 export const MAX_HIT_COUNT = 65_535;
 

@@ -1,12 +1,13 @@
 import { formatWords, parseHostWords } from '../address.ts';
 import { Hook, type RuleContext } from '../context.ts';
-import { INVALID_ARGUMENT, RuleFault } from '../errors.ts';
+import { RuleFault } from '../errors.ts';
 import { defineMatch, type MatchEvaluator, type ParseScope } from '../extension.ts';
 import type { Rule } from '../model.ts';
 import { parseUnsigned } from '../numbers.ts';
 import { type OptionSpec, shown } from '../options.ts';
 import { cutBytes, isProcName } from './c-text.ts';
-import { outOfRange, refuseTogether, requireCompanion } from './combination.ts';
+import { refused } from './match-place.ts';
+import { MAX_UINT32, readNumber } from './option-values.ts';
 import { MAX_HIT_COUNT, RecentList } from './recent-list.ts';
 import { readTicks } from './ticks.ts';
 
@@ -17,7 +18,6 @@ type RecentAction = (typeof actions)[number];
 
 /** XT_RECENT_NAME_LEN less the closing NUL. */
 const MAX_NAME_BYTES = 199;
-const MAX_UINT32 = 0xffffffff;
 
 interface RecentValues {
   action: RecentAction;
@@ -31,7 +31,6 @@ interface RecentValues {
   /** Four words; IPv4 uses the first. */
   mask: readonly number[];
   wordCount: 1 | 4;
-  readonly used: string[];
 }
 
 const listWords = { set: 'SET', rcheck: 'CHECK', update: 'UPDATE', remove: 'REMOVE' } as const;
@@ -41,11 +40,11 @@ function actionOption(name: RecentAction, help: string): OptionSpec<RecentValues
     name,
     args: 0,
     help,
+    excludes: actions.filter((other) => other !== name),
     negatable: true,
     set: (value, _args, negated) => {
       value.action = name;
       value.negated ||= negated;
-      value.used.push(name);
     },
     save: (value) => (value.action === name ? shown('', value.negated) : null),
   };
@@ -63,10 +62,7 @@ function numberOption(
     argument: name === 'seconds' ? 'SECONDS' : 'HITS',
     help,
     set: (value, [text = '']) => {
-      const parsed = parseUnsigned(text, MAX_UINT32);
-      if (parsed === null || parsed < min) throw outOfRange('recent', name, min, MAX_UINT32);
-      value[field] = parsed;
-      value.used.push(name);
+      value[field] = readNumber('recent', name, text, MAX_UINT32, min);
     },
     save: (value) => (value[field] === 0 ? null : shown(String(value[field]))),
   };
@@ -77,9 +73,9 @@ function flagOption(name: 'reap' | 'rttl', field: 'reap' | 'ttl', help: string) 
     name,
     args: 0,
     help,
+    ...(name === 'reap' ? { requires: ['seconds'] } : { excludes: ['set', 'remove'] }),
     set: (value) => {
       value[field] = true;
-      value.used.push(name);
     },
     save: (value) => (value[field] ? shown('') : null),
   };
@@ -145,24 +141,18 @@ const options: readonly OptionSpec<RecentValues>[] = [
   sideOption('rdest', true, 'destination addresses'),
 ];
 
-function finish(value: RecentValues, scope: ParseScope): void {
+function finish(value: RecentValues, scope: ParseScope, given: ReadonlySet<string>): void {
   value.wordCount = scope.family === 4 ? 1 : 4;
-  const { used } = value;
-  if (!actions.some((action) => used.includes(action))) {
+  if (!actions.some((action) => given.has(action))) {
     const words = "recent: you must specify one of `--set', `--rcheck' `--update' or `--remove'";
     throw new RuleFault('missing-option', words);
   }
-  const pairs = actions.flatMap((first) =>
-    actions.filter((second) => second !== first).map((second) => [first, second] as const),
-  );
-  refuseTogether('recent', used, [...pairs, ['rttl', 'set'], ['rttl', 'remove']]);
-  requireCompanion('recent', used, [['reap', 'seconds']]);
 }
 
 /** Refusals of recent_mt_check. */
 function check(value: RecentValues, _rule: Rule): void {
   const refuse = (detail: string) => {
-    throw new RuleFault('invalid-rule', INVALID_ARGUMENT, detail);
+    throw refused(detail);
   };
   const notes = value.action === 'set' || value.action === 'remove';
   if (notes && (value.seconds !== 0 || value.hitCount !== 0)) {
@@ -254,7 +244,6 @@ export const recent = defineMatch<RecentValues>({
     destination: false,
     mask: [-1, -1, -1, -1],
     wordCount: 1,
-    used: [],
   }),
   finish,
   check,

@@ -1,9 +1,10 @@
 import { Proto } from '../../wire/index.ts';
 import { Hook, type RuleContext, type VerdictCode } from '../context.ts';
-import { INVALID_ARGUMENT, RuleFault } from '../errors.ts';
+import { RuleFault } from '../errors.ts';
 import { defineTarget, type TargetEvaluator, type TargetExtension } from '../extension.ts';
 import type { Family } from '../model.ts';
 import { shown } from '../options.ts';
+import { refused } from './match-place.ts';
 
 /** `-j REJECT`: drops, and answers with an ICMP error or a reset. */
 
@@ -70,7 +71,7 @@ function rejectTarget(family: Family, kinds: readonly RejectName[], standard: st
       // A reset answers a TCP segment and nothing else (reject_tg_check).
       if (kind !== 'tcp-reset') return;
       if (rule.protocol?.number !== Proto.Tcp || rule.protocol.negated) {
-        throw new RuleFault('invalid-rule', INVALID_ARGUMENT, 'REJECT: tcp-reset needs -p tcp');
+        throw refused('REJECT: tcp-reset needs -p tcp');
       }
     },
     list: (value) => `reject-with ${value.kind}`,

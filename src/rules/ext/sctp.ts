@@ -2,6 +2,7 @@ import { type Packet, Proto } from '../../wire/index.ts';
 import type { RuleContext } from '../context.ts';
 import { defineMatch, type MatchEvaluator, type WalkSignal } from '../extension.ts';
 import { type OptionSpec, shown } from '../options.ts';
+import { NumberTest } from './number-condition.ts';
 import { listPorts, type PortValues, portBounds, portOptions } from './ports.ts';
 import { type ChunkCondition, ChunkRule, formatChunks, parseChunks } from './sctp-chunks.ts';
 
@@ -92,22 +93,14 @@ class ChunkTest {
 }
 
 class SctpEvaluator implements MatchEvaluator {
-  private readonly sourceMin: number;
-  private readonly sourceMax: number;
-  private readonly sourceNegated: boolean;
-  private readonly destinationMin: number;
-  private readonly destinationMax: number;
-  private readonly destinationNegated: boolean;
+  private readonly source: NumberTest;
+  private readonly destination: NumberTest;
   private readonly chunks: ChunkTest | null;
   private readonly signal: WalkSignal;
 
   constructor({ source, destination, chunks }: SctpValues, signal: WalkSignal) {
-    this.sourceMin = source?.min ?? 0;
-    this.sourceMax = source?.max ?? 0xffff;
-    this.sourceNegated = source?.negated ?? false;
-    this.destinationMin = destination?.min ?? 0;
-    this.destinationMax = destination?.max ?? 0xffff;
-    this.destinationNegated = destination?.negated ?? false;
+    this.source = new NumberTest(source);
+    this.destination = new NumberTest(destination);
     this.chunks = chunks === null ? null : new ChunkTest(chunks, signal);
     this.signal = signal;
   }
@@ -120,11 +113,8 @@ class SctpEvaluator implements MatchEvaluator {
       this.signal.hotdrop = true;
       return false;
     }
-    const source = view.getUint16(l4Offset);
-    if ((source >= this.sourceMin && source <= this.sourceMax) === this.sourceNegated) return false;
-    const destination = view.getUint16(l4Offset + 2);
-    const hit = destination >= this.destinationMin && destination <= this.destinationMax;
-    if (hit === this.destinationNegated) return false;
+    if (!this.source.holds(view.getUint16(l4Offset))) return false;
+    if (!this.destination.holds(view.getUint16(l4Offset + 2))) return false;
     return this.chunks === null || this.chunks.holds(packet);
   }
 }

@@ -1,7 +1,7 @@
 import { RuleFault } from '../errors.ts';
 import { defineTarget } from '../extension.ts';
 import { type OptionSpec, shown } from '../options.ts';
-import { goOn } from './target-values.ts';
+import { goOn } from './fixed-verdict.ts';
 
 /** `-j AUDIT`, `-j SECMARK` and `-j CONNSECMARK`: for security modules, which no packet meets here. */
 

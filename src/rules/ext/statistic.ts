@@ -1,14 +1,12 @@
 import type { Prng } from '../../base/index.ts';
 import type { RuleContext } from '../context.ts';
 import { RuleFault } from '../errors.ts';
-import { defineMatch, type MatchEvaluator } from '../extension.ts';
-import { parseUnsigned } from '../numbers.ts';
+import { defineMatch, type MatchEvaluator, type ParseScope } from '../extension.ts';
 import { shown } from '../options.ts';
-import { outOfRange, refuseTogether, requireCompanion, requireOption } from './combination.ts';
+import { MAX_UINT32, outOfRange, readNumber } from './option-values.ts';
 
 /** `-m statistic`: packets by chance, or every nth one. */
 
-const MAX_UINT32 = 0xffffffff;
 /** A probability of 1: the kernel compares with 31 random bits. */
 const CERTAIN = 0x80000000;
 
@@ -19,7 +17,6 @@ interface StatisticValues {
   every: number;
   packet: number;
   negated: boolean;
-  readonly used: string[];
 }
 
 /** A number as strtod reads it, of which hexadecimal fractions (0x1p-2) are not taken. */
@@ -67,29 +64,21 @@ class NthEvaluator implements MatchEvaluator {
 
 const probabilityText = (value: StatisticValues) => (value.probability / CERTAIN).toFixed(11);
 
-function finish({ mode, used, every, packet }: StatisticValues): void {
-  if (mode === 'random' && !used.includes('probability')) {
+function finish(value: StatisticValues, _scope: ParseScope, given: ReadonlySet<string>): void {
+  const { mode, every, packet } = value;
+  if (mode === 'random' && !given.has('probability')) {
     const words = '--probability must be specified when using random mode';
     throw new RuleFault('missing-option', words);
   }
-  if (mode === 'nth') checkNth(used, every, packet);
-  requireOption('statistic', used, 'mode');
-  refuseTogether('statistic', used, [
-    ['probability', 'every'],
-    ['probability', 'packet'],
-  ]);
-  requireCompanion('statistic', used, [
-    ['every', 'packet'],
-    ['packet', 'every'],
-  ]);
+  if (mode === 'nth') checkNth(given, every, packet);
 }
 
-function checkNth(used: readonly string[], every: number, packet: number): void {
-  if (!used.includes('every') && !used.includes('packet')) {
+function checkNth(given: ReadonlySet<string>, every: number, packet: number): void {
+  if (!given.has('every') && !given.has('packet')) {
     const words = '--every and --packet must be specified when using nth mode';
     throw new RuleFault('missing-option', words);
   }
-  if (used.includes('every') ? packet >= every : packet > 0) {
+  if (given.has('every') ? packet >= every : packet > 0) {
     throw new RuleFault('bad-value', 'the --packet p must be 0 <= p <= n-1');
   }
 }
@@ -100,6 +89,7 @@ export const statistic = defineMatch<StatisticValues>({
   options: [
     {
       name: 'mode',
+      required: true,
       args: 1,
       argument: 'random|nth',
       help: 'by chance, or by counting',
@@ -108,12 +98,12 @@ export const statistic = defineMatch<StatisticValues>({
           throw new RuleFault('bad-value', `Bad mode "${text}"`);
         }
         value.mode = text;
-        value.used.push('mode');
       },
       save: (value) => shown(value.mode),
     },
     {
       name: 'probability',
+      excludes: ['every', 'packet'],
       args: 1,
       argument: '0..1',
       help: 'share of the packets that match (random)',
@@ -121,36 +111,31 @@ export const statistic = defineMatch<StatisticValues>({
       set: (value, [text = ''], negated) => {
         value.probability = parseProbability(text);
         value.negated ||= negated;
-        value.used.push('probability');
       },
       save: (value) =>
         value.mode === 'random' ? shown(probabilityText(value), value.negated) : null,
     },
     {
       name: 'every',
+      requires: ['packet'],
       args: 1,
       argument: 'N',
       help: 'one packet of N matches (nth)',
       negatable: true,
       set: (value, [text = ''], negated) => {
-        const every = parseUnsigned(text, MAX_UINT32);
-        if (every === null || every === 0) throw outOfRange('statistic', 'every', 1, MAX_UINT32);
-        value.every = every;
+        value.every = readNumber('statistic', 'every', text, MAX_UINT32, 1);
         value.negated ||= negated;
-        value.used.push('every');
       },
       save: (value) => (value.mode === 'nth' ? shown(String(value.every), value.negated) : null),
     },
     {
       name: 'packet',
+      requires: ['every'],
       args: 1,
       argument: 'P',
       help: 'packets to let pass before the first that matches, 0 to N-1 (nth)',
       set: (value, [text = '']) => {
-        const packet = parseUnsigned(text, MAX_UINT32);
-        if (packet === null) throw outOfRange('statistic', 'packet', 0, MAX_UINT32);
-        value.packet = packet;
-        value.used.push('packet');
+        value.packet = readNumber('statistic', 'packet', text, MAX_UINT32);
       },
       save: (value) => (value.mode === 'nth' ? shown(String(value.packet)) : null),
     },
@@ -161,7 +146,6 @@ export const statistic = defineMatch<StatisticValues>({
     every: 1,
     packet: 0,
     negated: false,
-    used: [],
   }),
   finish,
   list: (value) => {

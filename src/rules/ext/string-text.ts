@@ -2,7 +2,7 @@ import { RuleFault } from '../errors.ts';
 
 /** Patterns of `-m string`: text, or text with bytes in hexadecimal (`GET |0d 0a|`). */
 
-export const MAX_PATTERN_BYTES = 128;
+const MAX_PATTERN_BYTES = 128;
 
 const bad = (words: string) => new RuleFault('bad-value', words);
 

@@ -1,15 +1,13 @@
 import type { RuleContext } from '../context.ts';
-import { INVALID_ARGUMENT, NO_SUCH_NAME, RuleFault } from '../errors.ts';
+import { NO_SUCH_NAME, RuleFault } from '../errors.ts';
 import { defineMatch, type MatchEvaluator } from '../extension.ts';
-import { parseUnsigned } from '../numbers.ts';
 import { type OptionSpec, shown } from '../options.ts';
-import { outOfRange, refuseTogether, requireOption } from './combination.ts';
+import { refused } from './match-place.ts';
+import { MAX_UINT16, readNumber } from './option-values.ts';
 import { needsHex, parseHexPattern, parsePlain, patternText } from './string-text.ts';
 import { BoyerMoore, KnuthMorrisPratt, type TextSearch } from './text-search.ts';
 
 /** `-m string`: bytes that occur anywhere in the IP datagram, its headers included (xt_string). */
-
-const MAX_OFFSET = 0xffff;
 
 interface StringValues {
   pattern: Uint8Array;
@@ -18,7 +16,6 @@ interface StringValues {
   from: number;
   to: number;
   ignoreCase: boolean;
-  readonly used: string[];
 }
 
 function patternOption(name: 'string' | 'hex-string'): OptionSpec<StringValues> {
@@ -27,12 +24,12 @@ function patternOption(name: 'string' | 'hex-string'): OptionSpec<StringValues> 
     name,
     args: 1,
     argument: isHex ? 'TEXT|HEX|TEXT' : 'TEXT',
+    ...(!isHex && { excludes: ['hex-string'] }),
     help: isHex ? 'bytes to look for, with hexadecimal between |' : 'text to look for',
     negatable: true,
     set: (value, [text = ''], negated) => {
       value.pattern = isHex ? parseHexPattern(text) : parsePlain(text);
       value.negated ||= negated;
-      value.used.push(name);
     },
     save: (value) =>
       needsHex(value.pattern) === isHex ? shown(patternText(value.pattern), value.negated) : null,
@@ -46,9 +43,7 @@ function offsetOption(name: 'from' | 'to', otherwise: number): OptionSpec<String
     argument: 'OFFSET',
     help: name === 'from' ? 'where the search begins (0)' : 'where it ends (65535)',
     set: (value, [text = '']) => {
-      const offset = parseUnsigned(text, MAX_OFFSET);
-      if (offset === null) throw outOfRange('string', name, 0, MAX_OFFSET);
-      value[name] = offset;
+      value[name] = readNumber('string', name, text, MAX_UINT16);
     },
     save: (value) => (value[name] === otherwise ? null : shown(String(value[name]))),
   };
@@ -83,11 +78,11 @@ class StringEvaluator implements MatchEvaluator {
 /** Refusals of string_mt_check. */
 function check(value: StringValues): void {
   if (value.from > value.to) {
-    throw new RuleFault('invalid-rule', INVALID_ARGUMENT, 'string: --from is above --to');
+    throw refused('string: --from is above --to');
   }
   // "fsm" is an algorithm of the kernel that takes no pattern of this kind.
   if (value.pattern.length === 0 || value.algorithm === 'fsm') {
-    throw new RuleFault('invalid-rule', INVALID_ARGUMENT, 'string: nothing to look for');
+    throw refused('string: nothing to look for');
   }
   if (value.algorithm !== 'bm' && value.algorithm !== 'kmp') {
     throw new RuleFault('invalid-rule', NO_SUCH_NAME, 'string: --algo is bm or kmp');
@@ -101,17 +96,17 @@ export const string = defineMatch<StringValues>({
     patternOption('hex-string'),
     {
       name: 'algo',
+      required: true,
       args: 1,
       argument: 'bm|kmp',
       help: 'how to search: Boyer-Moore or Knuth-Morris-Pratt',
       set: (value, [text = '']) => {
         value.algorithm = text;
-        value.used.push('algo');
       },
       save: (value) => shown(value.algorithm),
     },
     offsetOption('from', 0),
-    offsetOption('to', MAX_OFFSET),
+    offsetOption('to', MAX_UINT16),
     {
       name: 'icase',
       args: 0,
@@ -127,24 +122,21 @@ export const string = defineMatch<StringValues>({
     negated: false,
     algorithm: '',
     from: 0,
-    to: MAX_OFFSET,
+    to: MAX_UINT16,
     ignoreCase: false,
-    used: [],
   }),
-  finish: ({ used }) => {
-    if (!used.includes('string') && !used.includes('hex-string')) {
+  finish: (_value, _scope, given) => {
+    if (!given.has('string') && !given.has('hex-string')) {
       const words = "STRING match: You must specify `--string' or `--hex-string'";
       throw new RuleFault('missing-option', words);
     }
-    requireOption('string', used, 'algo');
-    refuseTogether('string', used, [['string', 'hex-string']]);
   },
   check,
   list: (value) => {
     const parts = [`STRING match ${value.negated ? '!' : ''} ${patternText(value.pattern)}`];
     parts.push(`ALGO name ${value.algorithm}`);
     if (value.from !== 0) parts.push(`FROM ${value.from}`);
-    if (value.to !== MAX_OFFSET) parts.push(`TO ${value.to}`);
+    if (value.to !== MAX_UINT16) parts.push(`TO ${value.to}`);
     if (value.ignoreCase) parts.push('ICASE');
     return parts.join(' ');
   },

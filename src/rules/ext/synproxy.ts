@@ -2,8 +2,9 @@ import { Proto } from '../../wire/index.ts';
 import { Hook } from '../context.ts';
 import { defineTarget } from '../extension.ts';
 import { type OptionSpec, shown } from '../options.ts';
-import { needsProtocol } from './needs-protocol.ts';
-import { boundedNumber, goOn, MAX_UINT32 } from './target-values.ts';
+import { goOn } from './fixed-verdict.ts';
+import { requireProtocol } from './match-place.ts';
+import { MAX_UINT32, readNumber } from './option-values.ts';
 
 /** `-j SYNPROXY`. Not enforced: connections are not answered on behalf of the server. */
 
@@ -39,7 +40,7 @@ function number(field: 'wscale' | 'mss', keep: number, help: string): OptionSpec
     argument: 'NUMBER',
     help,
     set: (values, [text = '']) => {
-      values[field] = boundedNumber('SYNPROXY', field, text, 0, MAX_UINT32) & keep;
+      values[field] = readNumber('SYNPROXY', field, text, MAX_UINT32) & keep;
     },
     save: (values) => (values[field] === null ? null : shown(String(values[field]))),
   };
@@ -58,14 +59,14 @@ export const synproxy = defineTarget<SynproxyValues>({
   hooks: [Hook.Input, Hook.Forward],
   options,
   initial: () => ({ sackPermitted: false, timestamp: false, wscale: null, mss: null, ecn: false }),
-  check: (_values, rule) => needsProtocol(rule, 'SYNPROXY', Proto.Tcp),
+  check: (_values, rule) => requireProtocol(rule, 'SYNPROXY', Proto.Tcp),
   list: (values) => {
     const words = ['SYNPROXY'];
     for (const option of options) {
       const printed = option.save?.(values) ?? null;
       if (printed !== null) words.push(`${option.name} ${printed.text}`.trimEnd());
     }
-    return words.join(' ');
+    return `${words.join(' ')} `;
   },
   unenforced: () => 'connections are not proxied here: the next rule is asked',
   evaluator: () => goOn,

@@ -1,7 +1,8 @@
-import { maskOfPrefix, parseHostWords, prefixLength } from '../address.ts';
+import { maskOfPrefix, parseHostWords } from '../address.ts';
 import { RuleFault } from '../errors.ts';
 import type { Family } from '../model.ts';
 import { parseUnsigned } from '../numbers.ts';
+import { parsePrefixLength } from './prefix.ts';
 
 /** Addresses and prefixes as options of targets take them. */
 
@@ -22,30 +23,6 @@ function parseClassfulIpv4(text: string): readonly number[] | null {
   if (tail === null || parts.length > 3 || head.includes(null)) return null;
   const bytes = head.reduce((sum: number, byte, i) => sum | ((byte ?? 0) << (24 - 8 * i)), 0);
   return [bytes | (tail | 0)];
-}
-
-/**
- * A prefix length or a mask without holes, as length. A mask with holes counts as a full one, which
- * is what iptables 1.8.9 makes of it. Throws `bad-value`.
- */
-export function parsePrefixLength(
-  owner: string,
-  option: string,
-  text: string,
-  family: Family,
-): number {
-  const bits = family === 4 ? 32 : 128;
-  const length = parseUnsigned(text, bits);
-  if (length !== null) return length;
-  // In IPv4 a number above 32 is the first byte of a mask: 128 is 128.0.0.0, 33 one with holes.
-  const whole = family === 6 || /^\d+$/.test(text) || text.split('.').length === 4;
-  const mask = whole ? parseHostWords(text, family) : null;
-  if (mask === null) {
-    const words = `${owner}: bad value for option "--${option}", neither a valid network mask nor valid CIDR (0-${bits}).`;
-    throw new RuleFault('bad-value', words);
-  }
-  const found = prefixLength(mask);
-  return found < 0 ? bits : found;
 }
 
 /** `ADDRESS[/MASK]`: the address as it was written, and the prefix length. */

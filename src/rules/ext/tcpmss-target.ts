@@ -4,7 +4,8 @@ import { INVALID_ARGUMENT, RuleFault } from '../errors.ts';
 import { defineTarget, type TargetEvaluator } from '../extension.ts';
 import type { Rule } from '../model.ts';
 import { shown } from '../options.ts';
-import { needsProtocol } from './needs-protocol.ts';
+import { refused, requireProtocol } from './match-place.ts';
+import { readNumber } from './option-values.ts';
 import {
   fixTcpChecksum16,
   fixTcpChecksum32,
@@ -12,7 +13,6 @@ import {
   hasTcpHeader,
   writeTcpFlagWord,
 } from './packet-edit.ts';
-import { boundedNumber } from './target-values.ts';
 
 /** `-j TCPMSS`: lowers the maximum segment size of a SYN, or adds one (RFC 9293 3.7.1). */
 
@@ -129,14 +129,14 @@ function asksForSyn(rule: Rule): boolean {
 }
 
 function checkTcpmss({ clamp }: TcpmssValues, rule: Rule, hookMask: number): void {
-  needsProtocol(rule, 'TCPMSS', Proto.Tcp);
+  requireProtocol(rule, 'TCPMSS', Proto.Tcp);
   if (clamp && (hookMask & ((1 << Hook.Prerouting) | (1 << Hook.Input))) !== 0) {
     const detail = 'TCPMSS: the path is known in FORWARD, OUTPUT and POSTROUTING only';
     throw new RuleFault('invalid-place', INVALID_ARGUMENT, detail);
   }
   if (!asksForSyn(rule)) {
     const detail = 'TCPMSS works on SYN packets only: add --syn or --tcp-flags SYN,RST SYN';
-    throw new RuleFault('invalid-rule', INVALID_ARGUMENT, detail);
+    throw refused(detail);
   }
 }
 
@@ -150,7 +150,7 @@ export const tcpmssTarget = defineTarget<TcpmssValues>({
       help: 'lower the maximum segment size to this many bytes',
       set: (values, [text = ''], _negated, { family }) => {
         const max = 65535 - (family === 4 ? 20 : 40);
-        values.mss = boundedNumber('TCPMSS', 'set-mss', text, 0, max);
+        values.mss = readNumber('TCPMSS', 'set-mss', text, max);
         values.clamp = false;
       },
       save: ({ mss }) => (mss === null ? null : shown(String(mss))),

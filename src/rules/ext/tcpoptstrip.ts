@@ -4,7 +4,7 @@ import { RuleFault } from '../errors.ts';
 import { defineTarget, type TargetEvaluator } from '../extension.ts';
 import { parseUnsigned } from '../numbers.ts';
 import { shown } from '../options.ts';
-import { needsProtocol } from './needs-protocol.ts';
+import { requireProtocol } from './match-place.ts';
 import { fixTcpChecksum16, hasTcpHeader } from './packet-edit.ts';
 
 /** `-j TCPOPTSTRIP`: writes NOP over options of the TCP header. */
@@ -97,7 +97,7 @@ export const tcpoptstrip = defineTarget<StripValues>({
     },
   ],
   initial: () => ({ kinds: [] }),
-  check: (_values, rule) => needsProtocol(rule, 'TCPOPTSTRIP', Proto.Tcp),
+  check: (_values, rule) => requireProtocol(rule, 'TCPOPTSTRIP', Proto.Tcp),
   list: ({ kinds }, { numeric }) => {
     if (kinds.length === 0) return '';
     return `TCPOPTSTRIP options ${(numeric ? kinds : kinds.map(nameOf)).join(',')}`;

@@ -1,9 +1,10 @@
 import { formatWords } from '../address.ts';
-import { INVALID_ARGUMENT, RuleFault } from '../errors.ts';
 import { defineTarget } from '../extension.ts';
 import { shown } from '../options.ts';
+import { goOn } from './fixed-verdict.ts';
+import { refused } from './match-place.ts';
+import { cutText } from './option-values.ts';
 import { parseTargetAddress } from './target-address.ts';
-import { cutText, goOn } from './target-values.ts';
 
 /** `-j TEE`: sends a copy of the packet to another host. Not enforced. */
 
@@ -41,7 +42,7 @@ export const tee = defineTarget<TeeValues>({
   initial: () => ({ gateway: [], outInterface: '' }),
   check: ({ gateway }) => {
     if (gateway.some((word) => word !== 0)) return;
-    throw new RuleFault('invalid-rule', INVALID_ARGUMENT, 'TEE needs an address');
+    throw refused('TEE needs an address');
   },
   list: ({ gateway, outInterface }) =>
     `TEE gw:${formatWords(gateway)}${outInterface === '' ? '' : ` oif=${outInterface}`}`,

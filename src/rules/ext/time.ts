@@ -2,7 +2,6 @@ import type { RuleContext } from '../context.ts';
 import { RuleFault } from '../errors.ts';
 import { defineMatch, type MatchEvaluator } from '../extension.ts';
 import { type OptionSpec, shown } from '../options.ts';
-import { refuseTogether } from './combination.ts';
 import {
   ALL_MONTH_DAYS,
   ALL_WEEK_DAYS,
@@ -32,7 +31,6 @@ interface TimeValues {
   weekDays: number;
   contiguous: boolean;
   kernelZone: boolean;
-  readonly used: string[];
 }
 
 function dateOption(name: 'datestart' | 'datestop', field: 'dateStart' | 'dateStop') {
@@ -70,9 +68,9 @@ function zoneOption(name: string, kernelZone: boolean, help: string): OptionSpec
     name,
     args: 0,
     help,
+    ...(!kernelZone && { excludes: ['kerneltz', 'localtz'] }),
     set: (value) => {
       if (kernelZone) value.kernelZone = true;
-      value.used.push(name);
     },
     save: (value) => (name === 'kerneltz' && value.kernelZone ? shown('') : null),
   };
@@ -166,10 +164,6 @@ export function dayOfMonth(days: number): number {
 }
 
 function finish(value: TimeValues): void {
-  refuseTogether('time', value.used, [
-    ['utc', 'kerneltz'],
-    ['utc', 'localtz'],
-  ]);
   if (value.contiguous && value.dayStart < value.dayStop) {
     const words = 'time: --contiguous only makes sense when stoptime is smaller than starttime';
     throw new RuleFault('bad-value', words);
@@ -203,7 +197,6 @@ export const time = defineMatch<TimeValues>({
     weekDays: ALL_WEEK_DAYS,
     contiguous: false,
     kernelZone: false,
-    used: [],
   }),
   finish,
   unenforced: (value) =>

@@ -3,15 +3,14 @@ import { RuleFault } from '../errors.ts';
 import { defineTarget, type TargetEvaluator } from '../extension.ts';
 import { parseUnsigned } from '../numbers.ts';
 import { type OptionSpec, shown } from '../options.ts';
+import { hexDigits, readNumber } from './option-values.ts';
 import { writeTos } from './packet-edit.ts';
-import { boundedNumber, paddedHex } from './target-values.ts';
 
 /** `-j TOS`: `new = (old & ~mask) ^ value` on the type of service or traffic class. */
 
 interface TosValues {
   value: number;
   mask: number;
-  given: boolean;
 }
 
 /** RFC 1349 names. Their mask leaves the two precedence bits that later became DSCP's top alone. */
@@ -73,13 +72,13 @@ function bitsOption(
     help,
     excludes: names.filter((other) => other !== name),
     set: (values, [text = '']) => {
-      const bits = boundedNumber('TOS', name, text, 0, 0xff);
-      Object.assign(values, change(bits), { given: true });
+      const bits = readNumber('TOS', name, text, 0xff);
+      Object.assign(values, change(bits));
     },
   };
 }
 
-const formatTos = ({ value, mask }: TosValues) => `${paddedHex(value, 2)}/${paddedHex(mask, 2)}`;
+const formatTos = ({ value, mask }: TosValues) => `${hexDigits(value, 2)}/${hexDigits(mask, 2)}`;
 
 export const tosTarget = defineTarget<TosValues>({
   name: 'TOS',
@@ -92,7 +91,7 @@ export const tosTarget = defineTarget<TosValues>({
       help: 'clear the bits of the mask and XOR the value into the type of service',
       excludes: names.slice(1),
       set: (values, [text = '']) => {
-        Object.assign(values, parseTos(text), { given: true });
+        Object.assign(values, parseTos(text));
       },
       save: (values) => shown(formatTos(values)),
     },
@@ -109,9 +108,9 @@ export const tosTarget = defineTarget<TosValues>({
       mask: 0,
     })),
   ],
-  initial: () => ({ value: 0, mask: 0, given: false }),
-  finish: ({ given }) => {
-    if (!given) throw new RuleFault('missing-option', 'TOS: An action is required');
+  initial: () => ({ value: 0, mask: 0 }),
+  finish: (_values, _scope, given) => {
+    if (given.size === 0) throw new RuleFault('missing-option', 'TOS: An action is required');
   },
   list: (values, { numeric }) => {
     const { value, mask } = values;
@@ -120,9 +119,9 @@ export const tosTarget = defineTarget<TosValues>({
       mask === SYMBOL_MASK ? symbols.find(([, number]) => number === value) : undefined;
     // The blanks are iptables' own: one too many before, one too few behind.
     if (symbol !== undefined) return ` TOS set${symbol[0]}`;
-    if (value === 0) return `TOS and ${paddedHex(0xff & ~mask, 2)}`;
-    if (value === mask) return `TOS or ${paddedHex(value, 2)}`;
-    if (mask === 0) return `TOS xor ${paddedHex(value, 2)}`;
+    if (value === 0) return `TOS and ${hexDigits(0xff & ~mask, 2)}`;
+    if (value === mask) return `TOS or ${hexDigits(value, 2)}`;
+    if (mask === 0) return `TOS xor ${hexDigits(value, 2)}`;
     return `TOS set ${formatTos(values)}`;
   },
   evaluator: (values) => new TosEvaluator(values),

@@ -5,10 +5,11 @@ import { RuleFault } from '../errors.ts';
 import { defineTarget } from '../extension.ts';
 import { parseUnsigned } from '../numbers.ts';
 import { shown } from '../options.ts';
+import { dropAll } from './fixed-verdict.ts';
 import { formatMarkChange } from './mark-values.ts';
-import { needsProtocol } from './needs-protocol.ts';
+import { requireProtocol } from './match-place.ts';
+import { readMasked } from './option-values.ts';
 import { parseTargetAddress } from './target-address.ts';
-import { dropAll, maskedNumber } from './target-values.ts';
 
 /** `-j TPROXY`, as the kernel carries it out where no socket is found: the packet is dropped. */
 
@@ -63,13 +64,13 @@ function tproxyTarget(family: 4 | 6) {
         argument: 'VALUE[/MASK]',
         help: 'mark that the packet is given',
         set: (values, [text = '']) => {
-          Object.assign(values, maskedNumber('TPROXY', 'tproxy-mark', text));
+          Object.assign(values, readMasked('TPROXY', 'tproxy-mark', text));
         },
         save: (values) => shown(formatMarkChange(values)),
       },
     ],
     initial: () => ({ port: 0, address: null, value: 0, mask: 0 }),
-    check: (_values, rule) => needsProtocol(rule, 'TPROXY', Proto.Tcp, Proto.Udp),
+    check: (_values, rule) => requireProtocol(rule, 'TPROXY', Proto.Tcp, Proto.Udp),
     list: (values) =>
       `TPROXY redirect ${addressText(values, isIpv6)}:${values.port} mark ${formatMarkChange(values)}`,
     unenforced: () => 'no program can take proxied connections here: the packet is dropped',

@@ -3,8 +3,8 @@ import { RuleFault } from '../errors.ts';
 import { defineTarget, type TargetEvaluator } from '../extension.ts';
 import type { Family } from '../model.ts';
 import { type OptionSpec, shown } from '../options.ts';
+import { readNumber } from './option-values.ts';
 import { writeTtl } from './packet-edit.ts';
-import { boundedNumber } from './target-values.ts';
 
 /** `-j TTL` and `-j HL`: sets, raises or lowers the time to live, or the hop limit. */
 
@@ -51,7 +51,7 @@ function ttlTarget(name: 'TTL' | 'HL', family: Family, what: string) {
       help: `${words[mode].replace(' ', ` the ${what} `)} this`,
       excludes: modes.map((other) => `${prefix}-${other}`).filter((other) => other !== option),
       set: (values, [text = '']) => {
-        values.value = boundedNumber(name, option, text, mode === 'set' ? 0 : 1, 255);
+        values.value = readNumber(name, option, text, 255, mode === 'set' ? 0 : 1);
         values.mode = mode;
       },
       save: (values) => (values.mode === mode ? shown(String(values.value)) : null),

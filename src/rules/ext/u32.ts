@@ -1,7 +1,7 @@
 import type { RuleContext } from '../context.ts';
-import { INVALID_ARGUMENT, RuleFault } from '../errors.ts';
 import { defineMatch, type MatchEvaluator } from '../extension.ts';
 import { shown } from '../options.ts';
+import { refused } from './match-place.ts';
 import { Operator, parseTests, type Test, testsText } from './u32-text.ts';
 
 /** `-m u32`: 32-bit words anywhere in the IP datagram, masked, shifted and compared (xt_u32). */
@@ -91,7 +91,7 @@ export const u32 = defineMatch<U32Values>({
     const isShift = (operator: number) => operator === Operator.Left || operator === Operator.Right;
     const steps = tests.flatMap((test) => test.steps);
     if (steps.some(({ operator, number }) => isShift(operator) && number >= 32)) {
-      throw new RuleFault('invalid-rule', INVALID_ARGUMENT, 'u32: a word has 32 bits to shift');
+      throw refused('u32: a word has 32 bits to shift');
     }
   },
   list: (value) => `u32 ${value.negated ? '! ' : ''}"${testsText(value.tests)}"`,

@@ -1,6 +1,7 @@
 import { defineTarget } from '../extension.ts';
 import { type OptionSpec, quoteWord, shown } from '../options.ts';
-import { boundedNumber, goOn, parsePrefix } from './target-values.ts';
+import { goOn } from './fixed-verdict.ts';
+import { readLogPrefix, readNumber } from './option-values.ts';
 
 /** `-j ULOG`: what NFLOG replaced; kernels since 3.17 have it no more. Not enforced. */
 
@@ -26,7 +27,7 @@ function numberOption(
     argument: 'NUMBER',
     help,
     set: (values, [text = '']) => {
-      values[field] = boundedNumber('ULOG', name, text, bounds.min, bounds.max);
+      values[field] = readNumber('ULOG', name, text, bounds.max, bounds.min);
     },
     save: (values) => (values[field] === bounds.standard ? null : shown(String(values[field]))),
   };
@@ -42,7 +43,7 @@ export const ulog = defineTarget<UlogValues>({
       argument: 'TEXT',
       help: 'text in front of each entry, up to 31 bytes',
       set: (values, [text = '']) => {
-        values.prefix = parsePrefix(text, 'ulog-prefix', MAX_PREFIX_BYTES);
+        values.prefix = readLogPrefix(text, 'ulog-prefix', MAX_PREFIX_BYTES);
       },
       save: ({ prefix }) => (prefix === '' ? null : shown(quoteWord(prefix))),
     },

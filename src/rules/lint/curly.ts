@@ -6,7 +6,7 @@ import type { RuleSet } from '../model.ts';
 const curly = /[\u2010-\u2015\u2212\u2018-\u201f\u00ab\u00bb]/;
 
 /** Where a line has the first of them, from 1; 0 for nowhere. */
-export function curlyColumn(text: string): number {
+function curlyColumn(text: string): number {
   const match = curly.exec(text);
   return match === null ? 0 : match.index + 1;
 }

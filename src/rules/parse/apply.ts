@@ -9,11 +9,9 @@ import {
   type Table,
 } from '../model.ts';
 import { ruleSpec } from '../print/spec.ts';
+import { standardTargets } from '../registry.ts';
 import type { Command } from './command.ts';
 import { MAX_CHAIN_BYTES } from './rule-state.ts';
-
-/** Names that are verdicts; '' is the empty target. */
-const standardTargets: readonly string[] = ['ACCEPT', 'DROP', 'QUEUE', 'RETURN', ''];
 
 /**
  * Carries out one command on the rule set, with the refusals of the kernel. Throws a RuleFault

@@ -85,6 +85,9 @@ function checkChain(chain: Word): void {
   }
 }
 
+/** iptables has no limit but memory, which two lists of addresses exhaust in one line. */
+const MAX_RULES_OF_LINE = 65_536;
+
 interface Ends {
   readonly sources: readonly (AddressMatch | null)[];
   readonly destinations: readonly (AddressMatch | null)[];
@@ -97,6 +100,12 @@ function readEnds(state: RuleState, scope: LineScope): Ends {
   if (negated && sources.length * destinations.length > 1) {
     const words = '! not allowed with multiple source or destination IP addresses';
     throw new RuleFault('bad-value', words);
+  }
+  const count = sources.length * destinations.length;
+  if (count > MAX_RULES_OF_LINE) {
+    const words = `Too many addresses: the line stands for ${count} rules`;
+    const detail = `at most ${MAX_RULES_OF_LINE} from one line; an ipset holds more`;
+    throw new RuleFault('bad-value', words, detail);
   }
   return { sources, destinations };
 }

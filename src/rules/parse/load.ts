@@ -120,10 +120,12 @@ const scriptWords = /\b(ip6?tables|modprobe|sysctl|ipset)\b|^IP6?TABLES_\w+=|^op
 /** True for the format of iptables-save, false for a shell script. */
 function isSaveFormat(path: string, text: string): boolean {
   if (text.startsWith('#!') || /\.sh$/i.test(path)) return false;
+  const first = text.split('\n').find((line) => !/^\s*(#|$)/.test(line)) ?? '';
+  // No script begins so, whatever the lines below look like.
+  if (/^\*[a-z]+\s*$/.test(first)) return true;
   // A script may hold a whole rule file as a here-document.
   if (/^[^#\n*:[-]*\bip6?tables(-legacy|-nft)?(-restore\b.*<<| +-)/m.test(text)) return false;
   if (/^(\*[a-z]+\s*$|COMMIT\b)/m.test(text)) return true;
-  const first = text.split('\n').find((line) => !/^\s*(#|$)/.test(line)) ?? '';
   // A file of nothing but comments is an empty save file.
   return first === '' || /^\s*[-:*[]/.test(first) || !scriptWords.test(text);
 }

@@ -165,7 +165,7 @@ function readCounters(text: string, words: WordStream): Counters {
 }
 
 /** One counter of `-c` or of `[packets:bytes]`. */
-export function countOf(text: string, what: 'packet' | 'byte'): number {
+function countOf(text: string, what: 'packet' | 'byte'): number {
   const digits = /^\s*\+?(\d{1,20})/.exec(text)?.[1];
   if (digits === undefined) {
     throw new RuleFault('bad-value', `-c ${what} counter not numeric`);

@@ -3,12 +3,12 @@ import { RuleFault } from '../errors.ts';
 import type { ParseScope } from '../extension.ts';
 import type { Family, TableCode } from '../model.ts';
 import { type BoundOption, resolveLong } from '../options.ts';
-import { findProtocolMatch, isForeignTarget } from '../registry.ts';
+import { findProtocolMatch } from '../registry.ts';
 import type { ServiceTable } from '../services.ts';
 import type { SetRegistry } from '../sets/definition.ts';
 import { readAction } from './action.ts';
 import type { Command } from './command.ts';
-import { finishCommand, unknownTarget } from './finish.ts';
+import { finishCommand } from './finish.ts';
 import { type MainOption, mainOptions, shortOption } from './main-options.ts';
 import { applyMainOption } from './main-values.ts';
 import { RuleState } from './rule-state.ts';
@@ -140,11 +140,10 @@ class LineReader {
     const attached = equals < 0 ? null : restOfWord(word, equals + 1);
     const found = this.resolve(name) ?? (this.loadProtocolMatch() ? this.resolve(name) : null);
     if (found === null) {
-      this.refuseForeignTarget();
       throw new RuleFault('unknown-option', `unknown option "${word.text}"`);
     }
     const option = 'main' in found ? found.main : found.bound;
-    if (attached !== null && option.args === 0) {
+    if (attached !== null && (option.args === 0 || option.args === 'optional')) {
       const words = `unknown option "${word.text}"`;
       throw new RuleFault('unknown-option', words, `--${name} takes no argument`);
     }
@@ -161,13 +160,6 @@ class LineReader {
       for (const bound of draft.options.options) found.push({ bound, names: bound.names });
     }
     return resolveLong(found, name);
-  }
-
-  /** An option of a target that iptables has and Pinhole has not: the target is what is wrong. */
-  private refuseForeignTarget(): void {
-    const { jump, target } = this.state;
-    if (jump === null || target !== null || !isForeignTarget(jump.text)) return;
-    throw placed(unknownTarget(jump.text), jump);
   }
 
   /** `-p tcp --dport 21` means `-p tcp -m tcp --dport 21`. */
@@ -198,8 +190,10 @@ class LineReader {
   }
 
   private applyBound(bound: BoundOption, name: string, attached: Word | null): void {
-    if (attached === null && bound.args > 0 && bound.negatable) this.takeOldBang(`--${name}`);
-    const first = bound.args === 0 ? null : this.words.required(`--${name}`, attached);
+    const takes = bound.args === 1 || bound.args === 2;
+    if (attached === null && takes && bound.negatable) this.takeOldBang(`--${name}`);
+    const given = () => this.words.required(`--${name}`, attached);
+    const first = takes ? given() : bound.args === 0 ? null : this.words.optional();
     const args = first === null ? [] : [first.text];
     if (bound.args === 2) {
       const second = this.words.optional();

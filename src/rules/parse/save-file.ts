@@ -7,6 +7,7 @@ import {
   type TableCode,
   tableCode,
 } from '../model.ts';
+import { standardTargets } from '../registry.ts';
 import { applyCommand, setPolicy } from './apply.ts';
 import type { Command } from './command.ts';
 import { echoCommand } from './echo.ts';
@@ -246,10 +247,10 @@ class SaveReader {
   /** A user's chain is made where it is not there, and emptied where rules are kept (-n). */
   private makeChain(table: Table, name: string, isPlain: boolean): void {
     const chain = table.chains.get(name);
-    if (chain === undefined) {
+    if (chain === undefined && !standardTargets.includes(name)) {
       // With a policy the line is refused next, and the chain must not hide that.
       if (isPlain) table.chains.set(name, new Chain(name, -1));
-    } else if (this.source.keepRules) chain.rules = [];
+    } else if (chain !== undefined && this.source.keepRules) chain.rules = [];
     else {
       const words = `error creating chain '${name}':File exists`;
       throw new RuleFault('bad-chain-name', words, '', { line: this.line, column: 2 });

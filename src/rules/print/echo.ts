@@ -13,16 +13,11 @@ export function echoRule(rule: Rule): string {
     `in ${interfaceText(rule.inInterface)} out ${interfaceText(rule.outInterface)} ` +
     `${addressText(rule, view)} ${rule.destination?.negated ? '!' : ' '}-> ` +
     listAddressMatch(rule.destination, true, rule.family);
-  let words = rule.matches.map((match) => textOf(match.listText(view))).join('');
+  let words = rule.matches.map((match) => match.listText(view)).join('');
   if (jump.kind === 'chain' && jump.goto) words = `[goto] ${words}`;
-  if (jump.kind === 'target') words += textOf(jump.target.listText(view));
+  if (jump.kind === 'target') words += jump.target.listText(view);
   const head = `${targetName(rule)} ${protocol?.negated ? '!' : ' '}${name}`;
   return `${head} opt ${fragmentText(rule)} ${ends}  ${words}\n`;
-}
-
-/** Each extension prints a blank before its words. */
-function textOf(words: string): string {
-  return words === '' ? '' : ` ${words}`;
 }
 
 function targetName({ jump }: Rule): string {

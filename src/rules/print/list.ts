@@ -108,9 +108,8 @@ function ruleRow(
   text += `${addressColumn(rule, 'source', view)} ${addressColumn(rule, 'destination', view)} `;
   const { jump } = rule;
   if (jump.kind === 'chain' && jump.goto) text += '[goto] ';
-  const words = rule.matches.map((match) => match.listText(view));
-  if (jump.kind === 'target') words.push(jump.target.listText(view));
-  for (const word of words) if (word !== '') text += ` ${word}`;
+  for (const match of rule.matches) text += match.listText(view);
+  if (jump.kind === 'target') text += jump.target.listText(view);
   if (unenforcedParts(rule).length > 0) text += NOT_ENFORCED;
   return `${text}\n`;
 }

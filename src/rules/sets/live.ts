@@ -1,6 +1,7 @@
 import type { RuleContext } from '../context.ts';
 import type { SetBody } from './definition.ts';
 import { InterfaceKind, MOST_ELEMENTS } from './element.ts';
+import { LinkNetworks } from './link-networks.ts';
 import type { NamePool } from './name-pool.ts';
 import { PacketKey } from './packet-key.ts';
 import { NetworkShapes } from './shapes.ts';
@@ -78,6 +79,8 @@ export class LiveElements implements LiveSet {
   /** Interface words of elements with `wildcard`. */
   private readonly wildcards: readonly number[];
   private readonly ifaceAt: number;
+  /** Of hash:net,iface; null for other types. */
+  private readonly networks: LinkNetworks | null;
   /** Timeouts of the definition count from the first packet that asks. */
   private anchored = false;
   private readonly limit: number;
@@ -96,6 +99,7 @@ export class LiveElements implements LiveSet {
     this.shapes = new NetworkShapes(body);
     const iface = this.kinds.indexOf('iface');
     this.ifaceAt = iface < 0 ? -1 : body.layout.offsets[iface]!;
+    this.networks = iface < 0 ? null : new LinkNetworks(this.key.length, this.ifaceAt, seed);
     this.table = new SetTable({ ...body.elements.shape, seed });
     const wildcards = new Set<number>();
     this.table.reserve(body.elements.count);
@@ -107,7 +111,7 @@ export class LiveElements implements LiveSet {
         this.key[this.ifaceAt] = word;
         if (word & InterfaceKind.Wildcard) wildcards.add(word);
       }
-      this.shapes.count(this.key, 1);
+      this.countNetwork(1);
       this.table.copyFrom(body.elements, slot, this.key);
     }
     this.wildcards = [...wildcards];
@@ -130,7 +134,7 @@ export class LiveElements implements LiveSet {
       before.table.keyAt(slot, this.key);
       if (this.table.find(this.key) >= 0 || this.table.count >= this.limit) continue;
       this.table.copyFrom(before.table, slot, this.key);
-      this.shapes.count(this.key, 1);
+      this.countNetwork(1);
     }
   }
 
@@ -160,7 +164,7 @@ export class LiveElements implements LiveSet {
     if (slot < 0) {
       if (table.count >= this.limit && !this.makeRoom(now)) return false;
       slot = table.insert(this.key);
-      this.shapes.count(this.key, 1);
+      this.countNetwork(1);
     }
     table.flags[slot] = ElementFlag.Used | ElementFlag.Dynamic;
     const seconds = question.timeout < 0 ? this.body.options.timeout : question.timeout;
@@ -184,8 +188,14 @@ export class LiveElements implements LiveSet {
 
   private drop(slot: number): void {
     this.table.keyAt(slot, this.key);
-    this.shapes.count(this.key, -1);
+    this.countNetwork(-1);
     this.table.removeAt(slot);
+  }
+
+  /** The element of `key` came or went. */
+  private countNetwork(change: 1 | -1): void {
+    this.shapes.count(this.key, change);
+    if (this.networks !== null) this.networks.count(this.key, change);
   }
 
   private expired(slot: number, now: number): boolean {
@@ -214,9 +224,11 @@ export class LiveElements implements LiveSet {
     for (let shape = 0; shape < shapes.size; shape++) {
       shapes.mask(shape, whole, key);
       const slot = this.table.find(key);
-      if (slot < 0) continue;
-      if (!this.extensionsHold(slot, ctx, question)) continue;
-      return this.table.flags[slot]! & ElementFlag.NoMatch ? Found.NoMatch : Found.Yes;
+      if (slot >= 0 && this.extensionsHold(slot, ctx, question)) {
+        return this.table.flags[slot]! & ElementFlag.NoMatch ? Found.NoMatch : Found.Yes;
+      }
+      // Also where the interface is another one.
+      if (this.networks?.has(key)) return Found.No;
     }
     return Found.No;
   }

@@ -1,12 +1,15 @@
 """Sends frames through the gateway of a lab and says what comes out, one frame at a time.
 
-Arguments: the namespace of the client, the one of the server, and for each the address that asks
+Arguments: the namespaces of client, server and gateway, and for the first two the address that asks
 and the address of the gateway on that side. Reads one JSON request a line, {"side": "lan" or "wan",
 "frame": HEX}, and answers with the IP frames that arrived, {"lan": [HEX...], "wan": [HEX...]}.
 
 How it knows that nothing more will come: behind each frame it asks the gateway for its address by
-ARP. Everything here runs on one CPU and every queue in between is first in, first out, so when the
-ARP answer is there, the frame has been dealt with. No rule ever sees that question.
+ARP, behind IPv6 frames too. Everything here runs on one CPU and every queue in between is first in,
+first out, so when the ARP answer is there, the frame has been dealt with. No rule ever sees that
+question, as it would see a neighbour solicitation.
+
+On the gateway itself, UDP sockets take what comes for them and stay silent.
 """
 
 import ctypes
@@ -17,18 +20,28 @@ import socket
 import sys
 
 CLONE_NEWNET = 0x40000000
-ETH_P_ALL, ETH_P_IP, ETH_P_ARP = 3, b'\x08\x00', b'\x08\x06'
+ETH_P_ALL, ETH_P_IP, ETH_P_ARP, ETH_P_IPV6 = 3, b'\x08\x00', b'\x08\x06', b'\x86\xdd'
 PACKET_OUTGOING = 4
 SECONDS_TO_WAIT = 5
+SILENT_PORTS = (21, 22, 53, 80, 443, 1024, 8080, 40000)
+
+
+def enter(libc, namespace):
+    with open(f'/var/run/netns/{namespace}', encoding='ascii') as file:
+        if libc.setns(file.fileno(), CLONE_NEWNET) != 0:
+            raise OSError(ctypes.get_errno(), f'cannot enter {namespace}')
+
+
+def is_link_business(frame):
+    """IPv6 that the gateway says of itself to all: listener reports, solicitations."""
+    return frame[38] == 0xff
 
 
 class Tap:
     """A packet socket on eth0 of a namespace."""
 
     def __init__(self, libc, namespace, asker, gateway):
-        with open(f'/var/run/netns/{namespace}', encoding='ascii') as file:
-            if libc.setns(file.fileno(), CLONE_NEWNET) != 0:
-                raise OSError(ctypes.get_errno(), f'cannot enter {namespace}')
+        enter(libc, namespace)
         self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
         self.socket.bind(('eth0', 0))
         self.socket.setblocking(False)
@@ -48,10 +61,18 @@ class Tap:
                 return answered
             if address[2] == PACKET_OUTGOING:
                 continue
-            if frame[12:14] == ETH_P_IP:
+            protocol = frame[12:14]
+            if protocol == ETH_P_IP or (protocol == ETH_P_IPV6 and not is_link_business(frame)):
                 arrived.append(frame.hex())
-            elif frame[12:14] == ETH_P_ARP and frame[20:22] == b'\x00\x02':
+            elif protocol == ETH_P_ARP and frame[20:22] == b'\x00\x02':
                 answered = True
+
+
+def silent_socket(port):
+    taker = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    taker.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+    taker.bind(('::', port))
+    return taker
 
 
 def exchange(taps, side, frame):
@@ -70,11 +91,13 @@ def exchange(taps, side, frame):
     return arrived
 
 
-def main(client, server, *addresses):
+def main(client, server, gateway, *addresses):
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     libc = ctypes.CDLL(None, use_errno=True)
     taps = {'lan': Tap(libc, client, *addresses[:2]), 'wan': Tap(libc, server, *addresses[2:])}
-    print('ready', flush=True)
+    enter(libc, gateway)
+    silent = [silent_socket(port) for port in SILENT_PORTS]
+    print('ready', len(silent), flush=True)
     for line in sys.stdin:
         request = json.loads(line)
         answer = exchange(taps, request['side'], bytes.fromhex(request['frame']))

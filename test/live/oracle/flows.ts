@@ -1,131 +1,28 @@
-/**
- * Traffic for the oracle: small dialogues of UDP, TCP and ICMP, and packets that belong to nothing.
- * An end answers what arrived there, so that translations are followed as a host would.
- */
+/** Traffic for the oracle: small dialogues of UDP, TCP and ICMP, and packets that belong to nothing. */
 import type { Prng } from '../../../src/base/index.ts';
 import {
   buildIcmp,
+  buildIcmpv6,
   buildIp,
   buildTcp,
   buildUdp,
   type NetworkOptions,
 } from '../../support/packets.ts';
-import { type SeenPacket, seen } from '../../support/seen.ts';
-import { hosts, macs, type Side } from './kernel.ts';
+import type { SeenPacket } from '../../support/seen.ts';
+import {
+  Dialogue,
+  type Ends,
+  type Flow,
+  type Maker,
+  network,
+  pick,
+  randomEnds,
+  type Step,
+} from './dialogue.ts';
+import { FtpSession } from './ftp-session.ts';
+import { rarePacket } from './rare-protocols.ts';
 
-/** A frame that one side sends now. */
-export interface Step {
-  readonly side: Side;
-  readonly frame: Uint8Array;
-}
-
-export interface Flow {
-  /** The next frame, or null where the dialogue is over. */
-  next(): Step | null;
-  /** What arrived of the last frame at the other side; null where nothing did. */
-  arrived(packet: SeenPacket | null): void;
-}
-
-/** What the traffic of a rule set should touch. */
-export interface Taste {
-  readonly ports: readonly number[];
-  readonly words: readonly string[];
-}
-
-export const plainTaste: Taste = {
-  ports: [21, 22, 53, 80, 443, 1024, 8080, 40_000],
-  words: ['', 'x', 'hello', 'GET / HTTP/1.0', 'evil payload', 'EVIL', 'abababac', 'The quick fox'],
-};
-
-const otherSide = { lan: 'wan', wan: 'lan' } as const;
-
-function pick<T>(random: Prng, values: readonly T[]): T {
-  return values[random.below(values.length)]!;
-}
-
-/** Link header and the odd header fields that rules look at. */
-function network(random: Prng, side: Side, src: string, dst: string): NetworkOptions {
-  const link =
-    side === 'lan'
-      ? { srcMac: macs.client, dstMac: macs.lan }
-      : { srcMac: macs.server, dstMac: macs.wan };
-  return {
-    ...link,
-    src,
-    dst,
-    id: 1 + random.below(60_000),
-    ttl: pick(random, [64, 64, 64, 63, 128, 255, 5, 2]),
-    tos: pick(random, [0, 0, 0, 0x10, 0x08, 0x02, 0x01, 0x03, 0xb8, 0x20]),
-    dontFragment: random.below(2) === 0,
-  };
-}
-
-interface Ends {
-  readonly side: Side;
-  readonly src: string;
-  readonly dst: string;
-  readonly sport: number;
-  readonly dport: number;
-}
-
-function randomEnds(random: Prng, taste: Taste): Ends {
-  const side = random.below(4) === 0 ? 'wan' : 'lan';
-  return {
-    side,
-    src: pick(random, hosts[side]),
-    dst: pick(random, hosts[otherSide[side]]),
-    sport: random.below(3) === 0 ? pick(random, taste.ports) : 30_000 + random.below(64),
-    dport: pick(random, taste.ports),
-  };
-}
-
-/** The ends as the one who answers a packet sees them. */
-function answering(side: Side, packet: SeenPacket): Ends {
-  const { src, dst, sport, dport } = packet;
-  return { side, src: dst, dst: src, sport: dport, dport: sport };
-}
-
-/** A dialogue whose turns are told beforehand: `>` from the one who began, `<` from the other. */
-abstract class Dialogue implements Flow {
-  protected readonly random: Prng;
-  protected readonly taste: Taste;
-  protected readonly first: Ends;
-  /** Ends of the answers, known when something has arrived. */
-  protected second: Ends | null = null;
-  private readonly turns: readonly string[];
-  private at = 0;
-
-  constructor(random: Prng, taste: Taste, turns: readonly string[], ends: Ends) {
-    this.random = random;
-    this.taste = taste;
-    this.first = ends;
-    this.turns = turns;
-  }
-
-  next(): Step | null {
-    const turn = this.turns[this.at];
-    if (turn === undefined) return null;
-    const ends = turn.startsWith('>') ? this.first : this.second;
-    if (ends === null) return null;
-    return { side: ends.side, frame: this.build(turn, ends) };
-  }
-
-  arrived(packet: SeenPacket | null): void {
-    const turn = this.turns[this.at++]!;
-    // A lost packet ends most dialogues, as a host would try again for a while and give up.
-    if (packet === null && this.random.below(4) !== 0) this.at = this.turns.length;
-    if (packet === null || !turn.startsWith('>') || this.second !== null) return;
-    this.second = answering(otherSide[this.first.side], packet);
-  }
-
-  protected abstract build(turn: string, ends: Ends): Uint8Array;
-
-  protected payload(): string {
-    return pick(this.random, this.taste.words);
-  }
-}
-
-const udpTurns = [
+const turnsOfTwo = [
   ['>'],
   ['>', '<'],
   ['>', '>', '<', '<', '>'],
@@ -133,28 +30,34 @@ const udpTurns = [
 ];
 
 class UdpDialogue extends Dialogue {
-  constructor(random: Prng, taste: Taste) {
-    super(random, taste, pick(random, udpTurns), randomEnds(random, taste));
+  constructor(maker: Maker) {
+    super(maker, pick(maker.random, turnsOfTwo), randomEnds(maker));
   }
 
   protected build(_turn: string, { side, src, dst, sport, dport }: Ends): Uint8Array {
     const payload = this.payload();
-    return buildUdp({ ...network(this.random, side, src, dst), sport, dport, payload });
+    return buildUdp({ ...network(this.maker, side, src, dst), sport, dport, payload });
   }
 }
 
 class EchoDialogue extends Dialogue {
   private readonly id16: number;
 
-  constructor(random: Prng, taste: Taste) {
-    super(random, taste, pick(random, udpTurns), randomEnds(random, taste));
-    this.id16 = 1 + random.below(500);
+  constructor(maker: Maker) {
+    super(maker, pick(maker.random, turnsOfTwo), randomEnds(maker));
+    this.id16 = 1 + maker.random.below(500);
   }
 
   protected build(turn: string, { side, src, dst, sport }: Ends): Uint8Array {
     const isReply = turn.startsWith('<');
-    const options = { type: isReply ? 0 : 8, id16: isReply ? sport || this.id16 : this.id16 };
-    return buildIcmp({ ...network(this.random, side, src, dst), ...options, payload: 'echo' });
+    const options = {
+      ...network(this.maker, side, src, dst),
+      id16: isReply ? sport || this.id16 : this.id16,
+      payload: 'echo',
+    };
+    return this.maker.words.family === 4
+      ? buildIcmp({ ...options, type: isReply ? 0 : 8 })
+      : buildIcmpv6({ ...options, type: isReply ? 129 : 128 });
   }
 
   override arrived(packet: SeenPacket | null): void {
@@ -180,10 +83,11 @@ class TcpDialogue extends Dialogue {
   private readonly seqs: [number, number];
   private readonly options: Uint8Array;
 
-  constructor(random: Prng, taste: Taste, serial: number) {
+  constructor(maker: Maker, serial: number) {
+    const { random } = maker;
     // A port of its own: TCP remembers its connections, and Pinhole not yet their windows.
-    const ends = { ...randomEnds(random, taste), sport: 30_000 + serial };
-    super(random, taste, pick(random, tcpTurns), ends);
+    const ends = { ...randomEnds(maker), sport: 30_000 + serial };
+    super(maker, pick(random, tcpTurns), ends);
     this.seqs = [random.next(), random.next()];
     const mss = pick(random, [536, 1200, 1460, 9000]);
     this.options =
@@ -198,25 +102,17 @@ class TcpDialogue extends Dialogue {
     const ack = flags === 'S' ? 0 : this.seqs[1 - who]! >>> 0;
     this.seqs[who] += payload.length + (/[SF]/.test(flags) ? 1 : 0);
     const options = flags.includes('S') ? { options: this.options } : {};
-    const ip = network(this.random, side, src, dst);
+    const ip = network(this.maker, side, src, dst);
     return buildTcp({ ...ip, sport, dport, seq, ack, flags, window: 8192, payload, ...options });
   }
 }
 
-/** One packet that belongs to nothing. */
-class Stray implements Flow {
+/** One packet that nothing follows. */
+class Single implements Flow {
   private step: Step | null;
 
-  constructor(random: Prng, taste: Taste) {
-    const { side, src, dst, sport, dport } = randomEnds(random, taste);
-    const ip = network(random, side, src, dst);
-    const frame = pick(random, [
-      () => buildTcp({ ...ip, sport, dport, flags: pick(random, strayFlags), seq: random.next() }),
-      () => buildIcmp({ ...ip, type: pick(random, [0, 13, 8, 17]), code: 0, id16: 7 }),
-      () => otherProtocol(random, ip),
-      () => buildUdp({ ...ip, sport, dport, payload: 'z'.repeat(random.below(1300)) }),
-    ])();
-    this.step = { side, frame };
+  constructor(step: Step) {
+    this.step = step;
   }
 
   next(): Step | null {
@@ -229,10 +125,31 @@ class Stray implements Flow {
 }
 
 const strayFlags = ['A', 'R', 'RA', 'F', 'FA', 'SF', 'FPU', '', 'SA', 'S', 'PA'];
+const strayIcmp = [0, 13, 8, 17];
+/** Echo, node information, multicast listeners. Neighbour discovery is none of Pinhole's business. */
+const strayIcmpv6 = [129, 128, 139, 140, 130, 131, 132, 143, 200];
+
+/** One packet that belongs to nothing. */
+function stray(maker: Maker): Flow {
+  const { random, words } = maker;
+  const { side, src, dst, sport, dport } = randomEnds(maker);
+  const ip = network(maker, side, src, dst);
+  const icmp = () =>
+    words.family === 4
+      ? buildIcmp({ ...ip, type: pick(random, strayIcmp), code: 0, id16: 7 })
+      : buildIcmpv6({ ...ip, type: pick(random, strayIcmpv6), code: 0, id16: 7 });
+  const frame = pick(random, [
+    () => buildTcp({ ...ip, sport, dport, flags: pick(random, strayFlags), seq: random.next() }),
+    icmp,
+    () => otherProtocol(random, ip, words.family === 4 ? [47, 50, 51] : [47, 50, 50]),
+    () => buildUdp({ ...ip, sport, dport, payload: 'z'.repeat(random.below(1200)) }),
+  ])();
+  return new Single({ side, frame });
+}
 
 /** GRE without options, or ESP or AH with one of a few indexes. */
-function otherProtocol(random: Prng, ip: NetworkOptions): Uint8Array {
-  const protocol = pick(random, [47, 50, 51]);
+function otherProtocol(random: Prng, ip: NetworkOptions, protocols: readonly number[]): Uint8Array {
+  const protocol = pick(random, protocols);
   const body = new Uint8Array(24);
   const spi = pick(random, [1, 500, 0x1234]);
   if (protocol === 50) body.set([0, 0, spi >> 8, spi & 0xff]);
@@ -241,18 +158,34 @@ function otherProtocol(random: Prng, ip: NetworkOptions): Uint8Array {
   return buildIp(ip, protocol, body);
 }
 
-/** A new dialogue or stray packet; `serial` differs for each. */
-export function randomFlow(random: Prng, taste: Taste, serial: number): Flow {
-  const Kind = pick(random, [
-    UdpDialogue,
-    UdpDialogue,
-    EchoDialogue,
-    TcpDialogue,
-    TcpDialogue,
-    Stray,
-  ]);
-  return new Kind(random, taste, serial);
+/** A datagram for the gateway itself, where somebody listens and says nothing. */
+function toGateway(maker: Maker): Flow {
+  const { random, taste, words } = maker;
+  const { side, src, sport } = randomEnds(maker);
+  const dst = random.below(4) === 0 ? words.gateway.wan : words.gateway[side];
+  // What a host makes of AH or routing headers meant for itself is another matter.
+  const ip = { ...network(maker, side, src, dst), ttl: 64, extensions: [] };
+  const dport = pick(random, taste.ports);
+  const payload = pick(random, taste.words);
+  return new Single({ side, frame: buildUdp({ ...ip, sport, dport, payload }) });
 }
 
-export const see = (frame: Uint8Array): SeenPacket => seen(frame);
-export const across = (side: Side): Side => otherSide[side];
+/** A new dialogue or stray packet; `serial` differs for each. */
+export function randomFlow(maker: Maker, serial: number): Flow {
+  const { random, taste } = maker;
+  if (taste.toGateway === true && random.below(2) === 0) return toGateway(maker);
+  if (taste.rareProtocols === true && random.below(4) > 0) return new Single(rarePacket(maker));
+  if (taste.ftp === true && random.below(2) === 0) return new FtpSession(maker, serial);
+  switch (random.below(6)) {
+    case 0:
+    case 1:
+      return new UdpDialogue(maker);
+    case 2:
+      return new EchoDialogue(maker);
+    case 3:
+    case 4:
+      return new TcpDialogue(maker, serial);
+    default:
+      return stray(maker);
+  }
+}

@@ -6,36 +6,41 @@ import assert from 'node:assert/strict';
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { type Lab, mustRunIn, type Place, repositoryRoot, runIn } from '../harness.ts';
-
-export type Side = 'lan' | 'wan';
+import { type Lab, mustRunIn, type RunResult, repositoryRoot, runIn } from '../harness.ts';
+import { prepareGateway } from './prepare.ts';
+import type { FamilyNumber, Side } from './words.ts';
 
 /** Frames that arrived at each side, in order. */
 export type Arrivals = Readonly<Record<Side, readonly Uint8Array[]>>;
 
-/** Ethernet addresses of the lab's four interface ends. */
-export const macs = {
-  client: '02:00:00:00:77:10',
-  lan: '02:00:00:00:77:01',
-  wan: '02:00:00:00:99:01',
-  server: '02:00:00:00:99:21',
-} as const;
-
-/** Hosts that exist on neither side: nobody answers for them but the test. */
-export const hosts: Readonly<Record<Side, readonly string[]>> = {
-  lan: [100, 101, 102, 103, 130].map((last) => `192.168.77.${last}`),
-  wan: [100, 101, 102, 103, 130].map((last) => `203.0.113.${last}`),
+const programs = { 4: 'iptables-legacy', 6: 'ip6tables-legacy' } as const;
+const hooksOf: Readonly<Record<string, string>> = {
+  raw: 'PREROUTING OUTPUT',
+  mangle: 'PREROUTING INPUT FORWARD OUTPUT POSTROUTING',
+  nat: 'PREROUTING INPUT OUTPUT POSTROUTING',
+  filter: 'INPUT FORWARD OUTPUT',
+  security: 'INPUT FORWARD OUTPUT',
 };
+/** All tables without rules. Policies are named: a table that is merely emptied keeps its own. */
+const nothing = Object.entries(hooksOf)
+  .map(([table, hooks]) => {
+    const chains = hooks.split(' ').map((hook) => `:${hook} ACCEPT [0:0]\n`);
+    return `*${table}\n${chains.join('')}COMMIT\n`;
+  })
+  .join('');
 
 export class KernelOracle {
   private readonly lab: Lab;
   private readonly agent: ChildProcessWithoutNullStreams;
   private readonly lines: AsyncIterator<string>;
+  private hasSets = false;
+  /** The family that has rules. */
+  private family: FamilyNumber = 4;
 
   private constructor(lab: Lab) {
     this.lab = lab;
     const script = join(repositoryRoot, 'test', 'live', 'oracle', 'agent.py');
-    const namespaces = [`ph-${lab.name}-client`, `ph-${lab.name}-server`];
+    const namespaces = ['client', 'server', 'gateway'].map((place) => `ph-${lab.name}-${place}`);
     const addresses = ['192.168.77.10', '192.168.77.1', '203.0.113.21', '203.0.113.1'];
     this.agent = spawn('python3', [script, ...namespaces, ...addresses]);
     this.agent.stderr.pipe(process.stderr);
@@ -43,9 +48,9 @@ export class KernelOracle {
   }
 
   static async open(lab: Lab): Promise<KernelOracle> {
-    await prepare(lab);
+    await prepareGateway(lab);
     const oracle = new KernelOracle(lab);
-    assert.equal(await oracle.nextLine(), 'ready');
+    assert.match(await oracle.nextLine(), /^ready/);
     return oracle;
   }
 
@@ -53,19 +58,26 @@ export class KernelOracle {
     this.agent.stdin.end();
   }
 
-  /** Puts rules in force and forgets all connections. Returns iptables' complaint, '' for none. */
-  async load(rules: string): Promise<string> {
-    const everything = ['raw', 'mangle', 'nat', 'filter', 'security'];
-    const empty = everything.map((table) => `*${table}\nCOMMIT\n`).join('');
-    await mustRunIn(this.lab, 'gateway', ['iptables-legacy-restore'], { input: empty });
-    const loaded = await runIn(this.lab, 'gateway', ['iptables-legacy-restore'], { input: rules });
+  /**
+   * Puts sets and rules of a family in force and forgets all connections. Returns the complaint of
+   * iptables or ipset, '' for none.
+   */
+  async load(family: FamilyNumber, rules: string, sets = ''): Promise<string> {
+    if (family !== this.family) await this.restore(this.family, nothing);
+    this.family = family;
+    if (sets !== '' || this.hasSets) {
+      await this.restore(family, nothing);
+      const complaint = await this.loadSets(sets);
+      if (complaint !== '') return complaint;
+    }
+    const loaded = await this.restore(family, nothing + rules);
     await mustRunIn(this.lab, 'gateway', ['conntrack', '-F']);
     return loaded.code === 0 ? '' : loaded.stderr;
   }
 
   /** Rules with their counters. */
-  async save(): Promise<string> {
-    return mustRunIn(this.lab, 'gateway', ['iptables-legacy-save', '-c']);
+  async save(family: FamilyNumber): Promise<string> {
+    return mustRunIn(this.lab, 'gateway', [`${programs[family]}-save`, '-c']);
   }
 
   async exchange(side: Side, frame: Uint8Array): Promise<Arrivals> {
@@ -78,49 +90,25 @@ export class KernelOracle {
     return { lan: bytes(answer.lan), wan: bytes(answer.wan) };
   }
 
+  private restore(family: FamilyNumber, input: string): Promise<RunResult> {
+    return runIn(this.lab, 'gateway', [`${programs[family]}-restore`], { input });
+  }
+
+  private async loadSets(sets: string): Promise<string> {
+    if (this.hasSets) {
+      // Emptied first: what a list of sets names cannot be destroyed.
+      await mustRunIn(this.lab, 'gateway', ['ipset', 'flush']);
+      await mustRunIn(this.lab, 'gateway', ['ipset', 'destroy']);
+    }
+    this.hasSets = sets !== '';
+    if (!this.hasSets) return '';
+    const made = await runIn(this.lab, 'gateway', ['ipset', 'restore'], { input: sets });
+    return made.code === 0 ? '' : made.stderr;
+  }
+
   private async nextLine(): Promise<string> {
     const line = await this.lines.next();
     assert.ok(!line.done, 'the agent has ended');
     return line.value;
-  }
-}
-
-/** Fixed link addresses, neighbours that need no asking, and nothing that rations or doubts. */
-async function prepare(lab: Lab): Promise<void> {
-  const sysctls = [
-    'net.ipv4.conf.all.rp_filter=0',
-    'net.ipv4.conf.lan0.rp_filter=0',
-    'net.ipv4.conf.wan0.rp_filter=0',
-    'net.ipv4.conf.all.send_redirects=0',
-    'net.ipv4.conf.lan0.send_redirects=0',
-    'net.ipv4.conf.wan0.send_redirects=0',
-    'net.ipv4.icmp_ratemask=0',
-  ];
-  const set = async (place: Place, device: string, mac: string) => {
-    await mustRunIn(lab, place, ['ip', 'link', 'set', 'dev', device, 'address', mac]);
-  };
-  await set('client', 'eth0', macs.client);
-  await set('gateway', 'lan0', macs.lan);
-  await set('gateway', 'wan0', macs.wan);
-  await set('server', 'eth0', macs.server);
-  for (const device of ['lan0', 'wan0']) {
-    // What the kernel answers itself is to have its checksums on the wire.
-    await mustRunIn(lab, 'gateway', ['ethtool', '-K', device, 'tx', 'off']);
-  }
-  for (const setting of sysctls) {
-    const [key = '', value = ''] = setting.split('=');
-    const file = `/proc/sys/${key.replaceAll('.', '/')}`;
-    await mustRunIn(lab, 'gateway', ['sh', '-c', `echo ${value} > ${file}`]);
-  }
-  for (const [side, device, mac] of [
-    ['lan', 'lan0', macs.client],
-    ['wan', 'wan0', macs.server],
-  ] as const) {
-    // All that rules translate to, too.
-    const net = hosts[side][0]!.replace(/\d+$/, '');
-    for (const host of Array.from({ length: 36 }, (_, i) => `${net}${96 + i}`)) {
-      const entry = [host, 'lladdr', mac, 'dev', device, 'nud', 'permanent'];
-      await mustRunIn(lab, 'gateway', ['ip', 'neigh', 'replace', ...entry]);
-    }
   }
 }

@@ -10,11 +10,16 @@ import { printSave } from '../../../src/rules/index.ts';
 import { Proto } from '../../../src/wire/index.ts';
 import { makeGateway, START_SEC, type TestGateway } from '../../support/gateway.ts';
 import { type SeenPacket, seen } from '../../support/seen.ts';
-import { across, type Flow, randomFlow, type Step } from './flows.ts';
+import type { Flow, Step } from './dialogue.ts';
+import { randomFlow } from './flows.ts';
 import type { Arrivals, KernelOracle } from './kernel.ts';
-import type { Theme } from './rule-sets.ts';
+import type { Theme } from './rule-text.ts';
+import { otherSide, type Words } from './words.ts';
 
-const interfaces = { lan0: '192.168.77.1/24', wan0: '203.0.113.1/24' };
+const interfaces = {
+  lan0: ['192.168.77.1/24', 'fd77:1::1/64'],
+  wan0: ['203.0.113.1/24', '2001:db8:77::1/64'],
+};
 const devices = { lan: 'lan0', wan: 'wan0' } as const;
 /** Dialogues that go on at the same time. */
 const FLOWS_AT_ONCE = 5;
@@ -26,28 +31,47 @@ function answerText(packet: SeenPacket): string {
     const { sport, dport, tcpFlags, seq, ack } = packet;
     return `${head} ${sport} > ${dport} flags ${tcpFlags} seq ${seq} ack ${ack}`;
   }
-  // Of the packet it speaks of, addresses and the first eight bytes behind its header.
-  const quoted = Buffer.from(packet.payload);
   const inner = packet.datagram.subarray(packet.l3HeaderLen + 8);
-  const transport = Buffer.from(inner.subarray((inner[0]! & 15) * 4)).subarray(0, 8);
-  const about = `${Buffer.from(inner.subarray(12, 20)).toString('hex')} ${transport.toString('hex')}`;
-  return `${head} type ${packet.icmpType} code ${packet.icmpCode} ${quoted.length > 0 ? about : ''}`;
+  const about = inner.length > 0 ? quotedText(inner, packet.family) : '';
+  return `${head} type ${packet.icmpType} code ${packet.icmpCode} ${about}`;
+}
+
+/** Of a quoted packet, the addresses and the first eight bytes behind its header. */
+function quotedText(inner: Uint8Array, family: number): string {
+  const [addresses, length, header] =
+    family === 4 ? ([12, 8, (inner[0]! & 15) * 4] as const) : ([8, 32, 40] as const);
+  const transport = hex(inner.subarray(header, header + 8));
+  return `${hex(inner.subarray(addresses, addresses + length))} ${transport}`;
 }
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
 
+/** A rule set in the words of one family, with the sets that it asks. */
+export interface Loaded {
+  readonly theme: Theme;
+  readonly words: Words;
+  readonly rules: string;
+  readonly sets: string;
+}
+
 export class Twin {
   private readonly gateway: TestGateway;
   private readonly oracle: KernelOracle;
-  private readonly rules: string;
+  private readonly loaded: Loaded;
+  private readonly essence: (packet: SeenPacket) => string;
   private packets = 0;
+  /** The gateway has said something itself. */
+  private hasAnswered = false;
 
-  /** Both sides must have accepted `rules` already. */
-  constructor(oracle: KernelOracle, rules: string) {
+  /** The kernel must have accepted everything already. */
+  constructor(oracle: KernelOracle, loaded: Loaded) {
     this.oracle = oracle;
-    this.rules = rules;
+    this.loaded = loaded;
+    this.essence = loaded.theme.essence ?? (({ datagram }) => hex(datagram));
+    const { rules, sets, words } = loaded;
     this.gateway = makeGateway({
-      rules,
+      ...(words.family === 4 ? { rules } : { rules6: rules }),
+      sets,
       interfaces,
       defaultOut: '',
       settings: { answersPerSecond: 1_000_000 },
@@ -58,14 +82,15 @@ export class Twin {
    * Sends `count` packets of random dialogues through both. The counters are compared at the end, or
    * with `always` after each packet, which is slow and names the packet where they part.
    */
-  async run(seed: number, count: number, theme: Theme, always = false): Promise<void> {
+  async run(seed: number, count: number, always = false): Promise<void> {
+    const { theme, words } = this.loaded;
     const { taste, pauseMs = 0 } = theme;
     const random = new Prng(seed);
     const flows: Flow[] = [];
     let serial = 0;
     while (this.packets < count) {
       while (flows.length < FLOWS_AT_ONCE) {
-        flows.push(randomFlow(random, taste, serial++));
+        flows.push(randomFlow({ random, taste, words }, serial++));
       }
       const at = random.below(flows.length);
       const flow = flows[at]!;
@@ -83,9 +108,10 @@ export class Twin {
     const kernel = await this.oracle.exchange(step.side, step.frame);
     const { passed, answers } = this.engineSays(step);
     const [arrived, kernelAnswers] = kernelSays(step, kernel);
+    if (kernelAnswers.length > 0) this.hasAnswered = true;
     assert.equal(
-      passed === null ? 'dropped' : hex(passed.datagram),
-      arrived === null ? 'dropped' : hex(arrived.datagram),
+      passed === null ? 'dropped' : this.essence(passed),
+      arrived === null ? 'dropped' : this.essence(arrived),
       this.about(step),
     );
     assert.deepEqual(answers, kernelAnswers.map(answerText), this.about(step));
@@ -98,8 +124,12 @@ export class Twin {
     return (
       `packet ${this.packets} from ${step.side}: ${src}:${sport} > ${dst}:${dport} ` +
       `protocol ${protocol} flags ${tcpFlags} seq ${seq} ack ${ack} ${hex(datagram)}\n` +
-      `the engine: state ${flight.ctState}, reason ${flight.reasonName()}\n${this.rules}`
+      `the engine: state ${flight.ctState}, reason ${flight.reasonName()}\n${this.text}`
     );
+  }
+
+  private get text(): string {
+    return `${this.loaded.rules}${this.loaded.sets}`;
   }
 
   private engineSays(step: Step): { passed: SeenPacket | null; answers: string[] } {
@@ -113,19 +143,19 @@ export class Twin {
 
   /** The whole text of iptables-save -c on both sides. */
   private async compareCounters(when: string): Promise<void> {
+    const { family } = this.loaded.words;
     const { rules } = this.gateway.engine;
-    const ours = printSave(rules, { family: 4, counters: true, now: new Date(0) });
-    const answersItself = this.rules.includes('-j REJECT');
-    const theirs = comparable(await this.oracle.save(), answersItself);
+    const ours = printSave(rules, { family, counters: true, now: new Date(0) });
+    const theirs = comparable(await this.oracle.save(family), this.hasAnswered);
     const named = new Set(tablesOf(ours));
     const theirsNamed = theirs.filter(([table]) => named.has(table));
-    assert.deepEqual(comparable(ours, answersItself), theirsNamed, `${when}\n${this.rules}`);
+    assert.deepEqual(comparable(ours, this.hasAnswered), theirsNamed, `${when}\n${this.text}`);
   }
 }
 
 /** The frame that got through, and what the gateway answered. */
 function kernelSays(step: Step, arrivals: Arrivals): [SeenPacket | null, SeenPacket[]] {
-  const through = arrivals[across(step.side)].map((frame) => seen(frame));
+  const through = arrivals[otherSide[step.side]].map((frame) => seen(frame));
   const back = arrivals[step.side].map((frame) => seen(frame));
   return [through[0] ?? null, [...through.slice(1), ...back]];
 }

@@ -3,7 +3,7 @@ import { type Compound, type List, plainText } from './ast.ts';
 import type { Expander } from './expand.ts';
 import { Pattern } from './pattern.ts';
 import { limits, type Runner, type ShellState } from './state.ts';
-import { givesUp, includesFile, isInert, isLoading } from './undecided.ts';
+import { givesUp, includesFile, isInert, isLoading, isSetting } from './undecided.ts';
 import { type Status, type Unknown, unknownFault } from './unknown.ts';
 
 type Of<K extends Compound['kind']> = Extract<Compound, { kind: K }>;
@@ -68,6 +68,9 @@ export class Branches {
     const { state } = this;
     if (isInert(body, state) && isInert(otherwise, state)) return 'neither';
     if (isLoading(body, state) && isInert(otherwise, state)) return 'body';
+    // `[ $(cat /proc/sys/x) = 0 ] && echo 1 > /proc/sys/x`: either way it is set in the end.
+    const asksSetting = unknown.subject.startsWith('/proc/sys/');
+    if (asksSetting && isSetting(body) && isInert(otherwise, state)) return 'body';
     if (includesFile(body) || includesFile(otherwise)) {
       const readable = this.readable(unknown);
       if (readable !== null) return readable === 0 ? 'body' : 'otherwise';

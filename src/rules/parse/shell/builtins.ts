@@ -2,6 +2,7 @@ import { RuleFault } from '../../errors.ts';
 import { evaluate } from './arithmetic.ts';
 import { testStatus } from './conditions.ts';
 import { ScriptText } from './cursor.ts';
+import { isKeyed } from './keyed.ts';
 import { isProgram } from './names.ts';
 import { printFormatted, unescapeText } from './output.ts';
 import { readLine } from './read-line.ts';
@@ -119,6 +120,7 @@ const declare: Builtin = ({ state, program, words }) => {
   const local =
     program.text === 'local' ||
     (state.frames.length > 0 && /^(declare|typeset)$/.test(program.text));
+  const keyed = words.some(({ text }) => /^-[a-zA-Z]*A/.test(text));
   for (const { text } of words) {
     if (text.startsWith('-') || text.startsWith('+')) continue;
     const found = /^([A-Za-z_]\w*)(\+?=)?(.*)$/s.exec(text);
@@ -126,7 +128,8 @@ const declare: Builtin = ({ state, program, words }) => {
     const name = found[1]!;
     const before = state.get(name);
     if (local) state.makeLocal(name);
-    if (found[2] === '=') state.set(name, found[3]!);
+    if (keyed && !isKeyed(state.get(name))) state.set(name, new Map());
+    else if (found[2] === '=') state.set(name, found[3]!);
     else if (found[2] === '+=') state.set(name, `${before ?? ''}${found[3]}`);
     else if (local && state.get(name) === undefined) state.set(name, '');
   }
@@ -142,9 +145,26 @@ const shift: Builtin = (call) => {
   return 0;
 };
 
+function unsetElement(state: ShellState, name: string, key: string, at: number): void {
+  const value = state.get(name);
+  if (value === undefined) return;
+  if (!isKeyed(value)) {
+    const message = 'an array with places left out is not understood';
+    throw new RuleFault('not-understood', message, '', state.position(at));
+  }
+  const left = new Map(value);
+  left.delete(state.require(key, at, 'this key'));
+  state.set(name, left);
+}
+
 const unset: Builtin = ({ state, words }) => {
-  for (const { text } of words) {
+  for (const { text, at } of words) {
     if (text === '-f' || text === '-v') continue;
+    const element = /^([A-Za-z_]\w*)\[(.*)\]$/s.exec(text);
+    if (element !== null) {
+      unsetElement(state, element[1]!, element[2]!, at);
+      continue;
+    }
     state.variables.delete(text);
     state.functions.delete(text);
   }

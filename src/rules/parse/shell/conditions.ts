@@ -2,6 +2,7 @@ import { RuleFault } from '../../errors.ts';
 import { evaluate } from './arithmetic.ts';
 import { isProgram } from './names.ts';
 import { MAX_SEARCHED, Pattern } from './pattern.ts';
+import { Regular } from './regular.ts';
 import type { ShellState } from './state.ts';
 import { negateStatus, type Status, type Unknown } from './unknown.ts';
 
@@ -13,6 +14,8 @@ export interface Operand {
   readonly pattern: string;
   /** True for unquoted words, which alone can be operators within `[[`. */
   readonly plain: boolean;
+  /** Its form on the right of `=~`. */
+  readonly expression?: string;
 }
 
 const textOperators = ['=', '==', '!=', '<', '>', '\\<', '\\>'];
@@ -156,6 +159,10 @@ class Condition {
     if (written !== undefined && '-e-f-r-w-s'.includes(operator)) {
       return statusOf(operator !== '-s' || written !== '');
     }
+    if ('-e-f-r-s'.includes(operator)) {
+      const text = this.state.fileText(path, this.place);
+      if (text !== null) return statusOf(operator !== '-s' || text !== '');
+    }
     return this.state.unknown('file', `whether \`${path}' is there`, this.place, path);
   }
 
@@ -177,15 +184,27 @@ class Condition {
         return statusOf(same === (operator !== '!='));
       }
       case '=~':
-        throw new RuleFault(
-          'not-understood',
-          'regular expressions in conditions are not understood',
-          '',
-          this.state.position(this.place),
-        );
+        return this.search(a, right.expression ?? b);
       default:
         return statusOf(operator.endsWith('<') ? a < b : a > b);
     }
+  }
+
+  /** `=~`, which leaves what its groups hold in BASH_REMATCH. */
+  private search(text: string, expression: string): Status {
+    const { state, place } = this;
+    const regular = Regular.read(state.require(expression, place, 'this expression'), true);
+    const found = regular?.searcher(text, false)?.exec(text);
+    if (found === undefined) {
+      const message = 'this regular expression is not understood';
+      throw new RuleFault('not-understood', message, '', state.position(place));
+    }
+    // Of ways that differ in length POSIX takes the longest, JavaScript the first.
+    const groups = expression.includes('|')
+      ? [state.mark('command', 'what the groups of this expression hold', place)]
+      : (found ?? []).map((group) => group ?? '');
+    state.set('BASH_REMATCH', groups);
+    return statusOf(found !== null);
   }
 
   /** A text, or what makes it unknown; an argument may become known here. */

@@ -88,6 +88,19 @@ export class Cursor {
     throw this.fault(`constructs are nested more than ${MAX_NESTING} deep`);
   }
 
+  /**
+   * A cursor over what backticks hold, without the backslashes that stand for them alone (POSIX,
+   * 2.6.3). Places within are told as if those were not there.
+   */
+  unescaped(from: number, end: number, escapes: RegExp): Cursor {
+    const written = this.text.slice(from, end);
+    const text = written.replace(escapes, '$1');
+    if (text === written) return this.within(from, end);
+    this.refuseDepth();
+    const script = new ScriptText(this.text.slice(0, from) + text);
+    return new Cursor(script, from, script.text.length, this.depth + 1);
+  }
+
   /** A cursor over a part of the same text. */
   within(from: number, end: number): Cursor {
     this.refuseDepth();

@@ -2,8 +2,10 @@ import { RuleFault } from '../../errors.ts';
 import { evaluate } from './arithmetic.ts';
 import type { AndOr, Part, ShellWord } from './ast.ts';
 import { expandBraces } from './braces.ts';
+import { isKeyed } from './keyed.ts';
 import { expandParameter } from './parameter.ts';
 import { literalPattern } from './pattern.ts';
+import { literalExpression } from './regular.ts';
 import type { ShellState } from './state.ts';
 
 /** Turns words into texts: parameters, `$(…)`, arithmetic, splitting at IFS. */
@@ -64,6 +66,15 @@ export class Expander {
     return this.state.count(text, word.at);
   }
 
+  /** A word on the right of `=~`: what is quoted stands for itself. */
+  expression(word: ShellWord): string {
+    const texts = word.parts.map((part) => {
+      const value = this.valueOf(part);
+      return part.quoted ? literalExpression(value) : value;
+    });
+    return this.state.count(texts.join(''), word.at);
+  }
+
   private valueOf(part: Part): string {
     switch (part.kind) {
       case 'text':
@@ -85,8 +96,8 @@ export class Expander {
       return evaluate(text, {
         read: (name) => {
           const value = state.get(name) ?? '';
-          const first = typeof value === 'string' ? value : (value[0] ?? '');
-          return state.require(first, at, 'this arithmetic');
+          const first = isKeyed(value) ? value.get('0') : [value].flat()[0];
+          return state.require(first ?? '', at, 'this arithmetic');
         },
         write: (name, value) => state.set(name, value),
       });

@@ -1,7 +1,8 @@
 import { RuleFault } from '../../errors.ts';
 import type { ParameterPart, Part, ShellWord } from './ast.ts';
+import { allKeys, isKeyed } from './keyed.ts';
 import { MAX_SEARCHED, Pattern, removeAffix, replacePattern } from './pattern.ts';
-import type { ShellState } from './state.ts';
+import type { ShellState, Value } from './state.ts';
 import { unknownFault } from './unknown.ts';
 
 /** `$x` and all forms of `${…}`. */
@@ -84,13 +85,29 @@ function lookUp(part: ParameterPart, state: ShellState, words: WordExpander): Fo
     return volatile.includes(name) ? one(state.mark('command', `$${name}`, at)) : one(undefined);
   }
   if (typeof value === 'string' && index === null) return one(value);
-  const list = typeof value === 'string' ? [value] : value;
   const [first] = index ?? [];
   const star = index?.length === 1 && first?.kind === 'text' ? first.text : '';
+  if (isKeyed(value) && !/^[@*]$/.test(star)) {
+    const key = index === null ? '0' : words.text({ parts: index, at });
+    return one(value.get(state.require(key, at, 'this key')));
+  }
+  const list = listOf(value, part, state);
   if (star === '@') return { values: list, several: true };
   if (star === '*') return part.quoted ? one(list.join(' ')) : { values: list, several: true };
   const number = index === null ? 0 : Number(words.arithmetic(index, at));
   return one(list[number < 0 ? list.length + number : number]);
+}
+
+/** The values of a variable, or its keys for `${!x[@]}`. */
+function listOf(value: Value, { name, prefix, index, at }: ParameterPart, state: ShellState) {
+  const wantsKeys = prefix === '!' && index !== null;
+  if (isKeyed(value)) {
+    // How many there are needs no order.
+    const keys = prefix === '#' ? [...value.keys()] : allKeys(value, name, state, at);
+    return wantsKeys ? keys : keys.map((key) => value.get(key) ?? '');
+  }
+  const list = typeof value === 'string' ? [value] : value;
+  return wantsKeys ? list.map((_, place) => String(place)) : list;
 }
 
 function positional(number: number, state: ShellState, at: number): string | undefined {
@@ -113,6 +130,7 @@ function indirect(
   state: ShellState,
   words: WordExpander,
 ): ParameterValue {
+  if (part.index !== null && found.several) return { values: found.values ?? [], several: true };
   const name = state.require(found.values?.[0] ?? '', part.at, 'this name of a variable');
   if (part.index !== null || !/^[A-Za-z_]\w*$|^[1-9]$/.test(name)) {
     const message = 'this use of ${! is not understood';

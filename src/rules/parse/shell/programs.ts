@@ -5,6 +5,7 @@ import { type Builtin, type Invocation, locate, runWithin, write } from './built
 import { restoreRules, runIpset, runIptables, runNfct, saveRules } from './firewall.ts';
 import { baseName, firewallProgram, isHarmless, isNetworkProgram } from './names.ts';
 import { runScriptFile } from './scripts.ts';
+import { editsFiles } from './sed.ts';
 import { service } from './services.ts';
 import type { Argument } from './simple.ts';
 import type { ShellState } from './state.ts';
@@ -25,11 +26,11 @@ export function runProgram(call: Invocation): Status {
     if (firewall.action === 'save') return saveRules(call);
     return restoreRules(call, firewall.family);
   }
-  const known = Object.hasOwn(programs, name) ? programs[name] : undefined;
-  if (known !== undefined) return known(call);
   const tool = Object.hasOwn(textTools, name) ? textTools[name] : undefined;
   const made = tool?.(call) ?? null;
   if (made !== null) return made;
+  const known = Object.hasOwn(programs, name) ? programs[name] : undefined;
+  if (known !== undefined) return known(call);
   if (isHarmless(name)) return outputUnknown(call);
   if (isNetworkProgram(name)) return networkProgram(call);
   // What the shell itself answers where no program has such a name.
@@ -168,6 +169,15 @@ const identity: Builtin = (call) => {
   return 0;
 };
 
+/** Rules of iptables are for Linux alone. */
+const uname: Builtin = (call) => {
+  if (!/^(-s|--kernel-name)?$/.test(call.words.map(({ text }) => text).join(' '))) {
+    return outputUnknown(call);
+  }
+  write(call.state, 'Linux\n', call.program.at);
+  return 0;
+};
+
 const nft: Builtin = ({ state, program, words }) => {
   const looks = /^(list|flush|-v|--version)$/.test(words[0]?.text ?? '');
   if (!looks) {
@@ -209,9 +219,10 @@ const programs: Readonly<Record<string, Builtin>> = {
   python3: otherLanguage,
   find: otherLanguage,
   xargs: otherLanguage,
-  sed: otherLanguage,
+  sed: (call) => (editsFiles(call) ? 0 : outputUnknown(call)),
   id: identity,
   whoami: identity,
+  uname,
   which: locate,
   true: () => 0,
   false: () => 1,

@@ -1,10 +1,11 @@
 import { RuleFault } from '../../errors.ts';
-import type { Assignment, Command, Part, ShellWord } from './ast.ts';
+import { type Assignment, type Command, type Part, plainText, type ShellWord } from './ast.ts';
 import { type Builtin, builtins } from './builtins.ts';
 import { type Operand, testStatus } from './conditions.ts';
 import type { Expander } from './expand.ts';
+import { isKeyed, keyedWord, readKeyed } from './keyed.ts';
 import { runProgram } from './programs.ts';
-import { limits, type Runner, type ShellState } from './state.ts';
+import { limits, type Runner, type ShellState, type Value } from './state.ts';
 import { type Status, unknownFault } from './unknown.ts';
 
 /** A word of a command after expansion, with the offset at which it is written. */
@@ -38,7 +39,11 @@ export class SimpleCommands {
       if (program?.text === 'local')
         for (const { name } of command.assignments) state.makeLocal(name);
       if (command.words.length === 0) state.status = 0;
-      for (const assignment of command.assignments) this.assign(assignment);
+      const keyed = declares && rest.some(({ text }) => /^-[a-zA-Z]*A/.test(text));
+      for (const assignment of command.assignments) {
+        if (keyed && !isKeyed(state.get(assignment.name))) state.set(assignment.name, new Map());
+        this.assign(assignment);
+      }
       // The status of an assignment is that of the last command substitution in it.
       if (program === undefined) return command.words.length === 0 ? state.status : 0;
       return this.dispatch(program, rest);
@@ -64,7 +69,11 @@ export class SimpleCommands {
     const old = state.get(name);
     if ('parts' in value) {
       const text = expander.text(value);
-      if (index !== null) {
+      if (isKeyed(old)) {
+        const key = index === null ? '0' : expander.text({ parts: index, at });
+        state.require(key, at, 'this key');
+        state.set(name, new Map(old).set(key, append ? (old.get(key) ?? '') + text : text));
+      } else if (index !== null) {
         const list = typeof old === 'string' ? [old] : [...(old ?? [])];
         const number = Number(expander.arithmetic(index, at));
         if (number < 0 || number > 4096) {
@@ -85,9 +94,25 @@ export class SimpleCommands {
       }
       return;
     }
-    const list = value.flatMap((word) => expander.fields(word));
-    const before = append ? (typeof old === 'string' ? [old] : (old ?? [])) : [];
-    state.set(name, [...before, ...list]);
+    if (isKeyed(old)) {
+      const before = append ? old : new Map<string, string>();
+      state.set(
+        name,
+        readKeyed(value, before, (word) => expander.text(word), state),
+      );
+      return;
+    }
+    const list = append ? (typeof old === 'string' ? [old] : [...(old ?? [])]) : [];
+    for (const word of value) {
+      const placed = keyedWord(word, (of) => expander.text(of));
+      if (placed === null) list.push(...expander.fields(word));
+      else if (placed.key === String(list.length)) list.push(placed.value);
+      else {
+        const message = 'an array with places left out is not understood';
+        throw new RuleFault('not-understood', message, '', state.position(word.at));
+      }
+    }
+    state.set(name, list);
   }
 
   dispatch(program: Argument, words: readonly Argument[]): Status {
@@ -114,7 +139,7 @@ export class SimpleCommands {
       state.tooMuch(`functions call each other more than ${limits.calls} deep`, program.at);
     }
     const { positional, unit } = state;
-    const frame = new Map<string, string | string[] | undefined>();
+    const frame = new Map<string, Value | undefined>();
     state.frames.push(frame);
     state.calls++;
     state.positional = words.map(({ text }) => text);
@@ -140,11 +165,14 @@ export class SimpleCommands {
   /** `[[ … ]]`. */
   condition(words: readonly ShellWord[], at: number): Status {
     const { state, expander } = this;
+    const searches = words.some((word) => plainText(word) === '=~');
     const operands = words.map((word): Operand => {
       const pattern = expander.pattern(word);
       const plain = word.parts.every((part) => part.kind === 'text' && !part.quoted);
       const unknown = state.unknowns.find(pattern);
-      return { text: expander.text(word), pattern: unknown === null ? pattern : '', plain };
+      const text = expander.text(word);
+      const expression = searches ? expander.expression(word) : '';
+      return { text, pattern: unknown === null ? pattern : '', plain, expression };
     });
     return testStatus(operands, true, state, at);
   }

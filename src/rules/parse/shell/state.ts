@@ -20,7 +20,8 @@ export interface Unit {
   readonly script: ScriptText;
 }
 
-export type Value = string | string[];
+/** A text, a list, or texts by key (`declare -A`). A map is never changed, but replaced. */
+export type Value = string | string[] | ReadonlyMap<string, string>;
 
 export interface Input {
   /** What is left to read. */

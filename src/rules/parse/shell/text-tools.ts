@@ -1,5 +1,7 @@
 import { type Builtin, type Invocation, write } from './builtins.ts';
+import { awk, countLines, grep, headOrTail, uniq } from './line-tools.ts';
 import { baseName } from './names.ts';
+import { sed } from './sed.ts';
 import type { Status } from './unknown.ts';
 
 /** Programs that only make text of text: their output is known where their input is. */
@@ -53,6 +55,24 @@ const cat: Builtin = ({ state, words, program }) => {
   return 0;
 };
 
+/** Passes its input on, into files too. */
+const tee: Tool = (call) => {
+  const texts = known(call);
+  const { state, program } = call;
+  const { input } = state.streams;
+  if (texts === null || input === null) return null;
+  const { text } = input;
+  input.text = '';
+  const appends = texts.includes('-a');
+  for (const path of texts) {
+    if (/^(-|\/(dev|proc|sys)\/)/.test(path)) continue;
+    const before = appends ? (state.fileText(path, program.at) ?? '') : '';
+    state.files.set(path, state.count(before + text, program.at));
+  }
+  write(state, text, program.at);
+  return 0;
+};
+
 const MAX_NUMBERS = 70_000;
 
 function seq(texts: readonly string[], call: Invocation): string | null {
@@ -97,19 +117,20 @@ function cut(texts: readonly string[], call: Invocation): string | null {
     .join('');
 }
 
-/** `tr ',' ' '`, `tr -d '"'`, `tr a-z A-Z`. */
+/** `tr ',' ' '`, `tr -d '"'`, `tr a-z A-Z`, `tr -s ' '`. */
 function tr(texts: readonly string[], call: Invocation): string | null {
   const removes = texts[0] === '-d';
-  const sets = (removes ? texts.slice(1) : texts).map(characters);
-  const [from, to] = sets;
+  const squeezes = texts[0] === '-s';
+  const sets = (removes || squeezes ? texts.slice(1) : texts).map(characters);
+  const [from, to = squeezes ? from : undefined] = sets;
   if (from == null || (removes ? sets.length !== 1 : to == null || to === '')) return null;
   const input = takeInput(call);
   if (input === null) return null;
   let made = '';
   for (const char of input) {
     const index = from.indexOf(char);
-    if (index < 0) made += char;
-    else if (!removes) made += to![Math.min(index, to!.length - 1)];
+    const by = index < 0 ? char : removes ? '' : to![Math.min(index, to!.length - 1)]!;
+    if (!squeezes || by !== made.at(-1) || !to!.includes(by)) made += by;
   }
   return made;
 }
@@ -177,6 +198,24 @@ export const textTools: Readonly<Record<string, Tool>> = {
   seq: tool(seq),
   cut: tool(cut),
   tr: tool(tr),
+  tee,
   sort: tool(sort),
-  expr: tool(expr),
+  // Its status tells whether the result is nought, at which `set -e` ends a script.
+  expr: (call) => {
+    const result = expr(known(call) ?? []);
+    if (result === null) return null;
+    write(call.state, result, call.program.at);
+    return result === '0\n' ? 1 : 0;
+  },
+  grep: (call) => grep(call),
+  egrep: (call) => grep(call, 'E'),
+  fgrep: (call) => grep(call, 'F'),
+  sed,
+  awk,
+  gawk: awk,
+  mawk: awk,
+  head: (call) => headOrTail(call, false),
+  tail: (call) => headOrTail(call, true),
+  wc: countLines,
+  uniq,
 };

@@ -6,7 +6,7 @@ import {
   plainText,
   type ShellWord,
 } from './ast.ts';
-import { baseName, isHarmless } from './names.ts';
+import { baseName, firewallProgram, isHarmless } from './names.ts';
 import type { ShellState } from './state.ts';
 
 /**
@@ -56,9 +56,24 @@ export function isInert(list: List, state: ShellState, depth = 0): boolean {
     if (called !== undefined) {
       return called.body.kind === 'compound' && isInert([single(called.body)], state, depth + 1);
     }
+    if (firewallProgram(name)?.action === 'rule') return clearsNothing(words, state);
     return quiet.includes(name) || isHarmless(name);
   }
 }
+
+/** True for an iptables line that only takes away, where no table has anything yet. */
+function clearsNothing(words: readonly ShellWord[], state: ShellState): boolean {
+  const clears = words.some((word) => CLEARING.test(plainText(word)));
+  if (!clears || words.some((word) => CHANGING.test(plainText(word)))) return false;
+  const { ruleSet } = state.unit.source;
+  const tables = [...ruleSet.familyTables(4), ...ruleSet.familyTables(6)];
+  return tables.every(({ chains }) =>
+    [...chains.values()].every(({ hook, rules }) => hook >= 0 && rules.length === 0),
+  );
+}
+
+const CLEARING = /^(-[FXZ]|--flush|--delete-chain|--zero)$/;
+const CHANGING = /^(-[AINPRE]|--(append|insert|new(-chain)?|policy|replace|rename-chain))$/;
 
 /** The name of a command, also where a variable holds it (`$MODPROBE`, `"$LOGGER"`). */
 function commandName(word: ShellWord | undefined, state: ShellState): string {
@@ -89,6 +104,18 @@ export function isLoading(list: List, state: ShellState): boolean {
         );
       }),
     ),
+  );
+}
+
+/** True where every command is `echo VALUE > /proc/sys/…`. */
+export function isSetting(list: List): boolean {
+  const sets = (command: Command) =>
+    command.kind === 'simple' &&
+    plainText(command.words[0]) === 'echo' &&
+    command.redirections.length === 1 &&
+    command.redirections.every(({ target }) => plainText(target).startsWith('/proc/sys/'));
+  return (
+    list.length > 0 && list.every((item) => pipelines(item).every((p) => p.commands.every(sets)))
   );
 }
 

@@ -145,7 +145,7 @@ export class WordReader {
     if (!quoted && cursor.peek() === "'") return this.ansiQuoted();
     if (!quoted && cursor.peek() === '"') return { kind: 'text', text: '', quoted: true };
     const name = cursor.match(NAME)?.[0];
-    if (name === undefined) return { kind: 'text', text: '$', quoted: true };
+    if (name === undefined) return { kind: 'text', text: '$', quoted };
     // `$12` is `$1` and a 2.
     if (/^[0-9]{2}/.test(name)) cursor.at -= name.length - 1;
     const first = /^[0-9]/.test(name) ? name[0]! : name;
@@ -167,17 +167,12 @@ export class WordReader {
     const { cursor } = this;
     const at = cursor.at;
     let close = at + 1;
-    let escaped = false;
     while (close < cursor.end && cursor.text[close] !== '`') {
-      if (cursor.text[close] === '\\') [escaped, close] = [true, close + 1];
-      close++;
+      close += cursor.text[close] === '\\' ? 2 : 1;
     }
     if (close >= cursor.end) throw this.notClosed('a backtick', at);
-    if (escaped) {
-      const words = 'backslashes within backticks are not understood; write $(…)';
-      throw cursor.fault(words, at);
-    }
-    const body = cursor.nested(() => this.readList(cursor.within(at + 1, close), ''));
+    const inner = cursor.unescaped(at + 1, close, quoted ? /\\([$`\\"])/g : /\\([$`\\])/g);
+    const body = cursor.nested(() => this.readList(inner, ''));
     cursor.at = close + 1;
     return { kind: 'command', body, quoted, at };
   }
