@@ -64,6 +64,7 @@ lab_needs='
 iptables iptables-legacy-restore
 iptables ip6tables-legacy-restore
 conntrack conntrack
+ipset ipset
 tcpdump tcpdump
 procps ps
 vsftpd vsftpd
