@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { formatBitRate, parseBitRate } from '../../src/rules/ext/rateest-rate.ts';
+import { formatBitRate, parseBitRate } from '../../src/rules/ext/parts/rateest-rate.ts';
 import { testForms, testRefusals } from './match-text.ts';
 import { block, load } from './support.ts';
 

@@ -2,15 +2,15 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { Prng } from '../../src/base/index.ts';
-import { ConnectionCount } from '../../src/rules/ext/connection-count.ts';
+import { dayOfMonth } from '../../src/rules/ext/matches/time.ts';
+import { ConnectionCount } from '../../src/rules/ext/parts/connection-count.ts';
 import {
   Answer,
   type HashlimitConfig,
   HashlimitTable,
-} from '../../src/rules/ext/hashlimit-table.ts';
-import { KeyTable } from '../../src/rules/ext/key-table.ts';
-import { BoyerMoore, KnuthMorrisPratt } from '../../src/rules/ext/text-search.ts';
-import { dayOfMonth } from '../../src/rules/ext/time.ts';
+} from '../../src/rules/ext/parts/hashlimit-table.ts';
+import { KeyTable } from '../../src/rules/ext/parts/key-table.ts';
+import { BoyerMoore, KnuthMorrisPratt } from '../../src/rules/ext/parts/text-search.ts';
 import { FakeConnection } from './support.ts';
 
 /** The tables and searches behind the stateful matches against slow and obvious twins. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { ct } from '../../src/rules/ext/ct.ts';
+import { ct } from '../../src/rules/ext/targets/ct.ts';
 import type { CompileScope, ParseScope } from '../../src/rules/extension.ts';
 import { loadRuleFiles, type TimeoutPolicy, Verdict } from '../../src/rules/index.ts';
 import { buildTcp, loadPacket } from '../support/packets.ts';

@@ -1,6 +1,6 @@
 import { CtStateBit } from '../../conntrack/index.ts';
 import { isAnyAddress } from '../address.ts';
-import { parseStates } from '../ext/states.ts';
+import { parseStates } from '../ext/parts/states.ts';
 import type { MatchInstance } from '../extension.ts';
 import type { AddressMatch, InterfaceMatch, Rule, Table } from '../model.ts';
 import type { PortRange } from '../numbers.ts';

@@ -1,9 +1,0 @@
-import { Proto } from '../../wire/index.ts';
-import { optionsHeaderMatch } from './ipv6-options.ts';
-
-/** `-m dst`: the destination options header of IPv6. */
-export const dst = optionsHeaderMatch({
-  name: 'dst',
-  header: Proto.DestOptions,
-  what: 'destination options',
-});

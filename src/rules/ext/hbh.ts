@@ -1,9 +1,0 @@
-import { Proto } from '../../wire/index.ts';
-import { optionsHeaderMatch } from './ipv6-options.ts';
-
-/** `-m hbh`: the hop-by-hop options header of IPv6. */
-export const hbh = optionsHeaderMatch({
-  name: 'hbh',
-  header: Proto.HopByHop,
-  what: 'hop-by-hop options',
-});
