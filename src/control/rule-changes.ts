@@ -1,11 +1,5 @@
 import type { Engine } from '../engine/index.ts';
-import {
-  type CompiledRules,
-  compileRuleSet,
-  keepCounters,
-  keepUnchangedCounters,
-  type RuleSet,
-} from '../rules/index.ts';
+import { type CompiledRules, compileRuleSet, keepCounters, type RuleSet } from '../rules/index.ts';
 
 /** What a change of the rules needs of the daemon. */
 export interface RuleHost {
@@ -61,12 +55,9 @@ export class RuleChanges {
     );
   }
 
-  /** Puts an edited copy of the rules in force. All counters go on. */
+  /** Puts an edited copy of the rules in force; it has the counters of what it leaves alone. */
   edit(ruleSet: RuleSet, why: string): void {
-    const before = this.rules;
-    const after = this.compile(ruleSet);
-    keepUnchangedCounters(before, after);
-    this.host.useRules(after, why);
+    this.host.useRules(this.compile(ruleSet), why);
   }
 
   /**

@@ -1,16 +1,6 @@
 import type { CompiledRules } from './compile.ts';
-import { type Chain, NO_COUNTERS, type Rule } from './model.ts';
+import type { Chain, Rule } from './model.ts';
 import { ruleSpec } from './print/spec.ts';
-
-/** Sets all counters to zero. */
-export function zeroCounters(compiled: CompiledRules): void {
-  for (const table of compiled.ruleSet.allTables()) {
-    for (const chain of table.chains.values()) {
-      compiled.setCounters(chain, NO_COUNTERS);
-      for (const rule of chain.rules) compiled.setCounters(rule, NO_COUNTERS);
-    }
-  }
-}
 
 /**
  * Carries the counters of `before` over to `after` for policies and for rules that stand in the
@@ -28,21 +18,6 @@ export function keepCounters(before: CompiledRules, after: CompiledRules): void 
       for (const [rule, same] of pairs(oldChain, chain)) {
         after.setCounters(rule, before.countersOf(same));
       }
-    }
-  }
-}
-
-/**
- * Carries the counters over of tables that are in both sets as the same object: those that a change
- * left alone.
- */
-export function keepUnchangedCounters(before: CompiledRules, after: CompiledRules): void {
-  for (const table of after.ruleSet.allTables()) {
-    if (before.ruleSet.table(table.family, table.code) !== table) continue;
-    if (after.tookOver(table, before)) continue;
-    for (const chain of table.chains.values()) {
-      after.setCounters(chain, before.countersOf(chain));
-      for (const rule of chain.rules) after.setCounters(rule, before.countersOf(rule));
     }
   }
 }

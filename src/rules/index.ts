@@ -32,7 +32,7 @@ export {
   ZoneSide,
   type ZoneSideCode,
 } from './context.ts';
-export { keepCounters, keepUnchangedCounters, zeroCounters } from './counters.ts';
+export { keepCounters } from './counters.ts';
 export type { RuleSetDraft } from './draft.ts';
 export { type EditScope, editRules, informationAsked, type Outcome } from './edit.ts';
 export {
