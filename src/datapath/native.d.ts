@@ -14,6 +14,9 @@ declare module 'cap' {
     close(): boolean;
     on(event: 'packet', listener: (length: number, truncated: boolean) => void): this;
   }
+
+  const cap: { readonly Cap: typeof Cap };
+  export default cap;
 }
 
 declare module 'raw-socket' {

@@ -141,6 +141,8 @@ describe('the old form of negation', () => {
 
   test('is read with a warning', () => {
     both('-s ! 10.0.0.1', '! -s 10.0.0.1');
+    // With an option behind it, `!` is the argument itself, odd as it is.
+    assert.match(errorOf(block('filter', '-A INPUT -p ! -j DROP')).message, /unknown protocol "!"/);
     both('--destination ! 10.0.0.0/8', '! -d 10.0.0.0/8');
     both('-i ! eth0', '! -i eth0');
     both('-p ! tcp', '! -p tcp');

@@ -38,6 +38,7 @@ describe('text of the targets that only text is read of', () => {
 -j LED --led-delay 5 ; ! LED: option "--led-trigger-id" must be specified
 -j LED --led-trigger-id 012345678901234567890 ; ! Argument must have a maximum length of 16 characters
 -j LED --led-trigger-id foo --led-trigger-id bar ; ! LED: option "--led-trigger-id" can only be used once.
+-j RATEEST --rateest-name a --rateest-interval 1 --rateest-ewmalog 500ms ; -j RATEEST --rateest-name a --rateest-interval 250.0ms --rateest-ewmalog 1111.5s ; name a interval 250.0ms ewmalog 1111.5s
 -j RATEEST ; ! RATEEST: ewmalog value is out of range
 -j RATEEST --rateest-name RE1 --rateest-interval 250.0ms --rateest-ewmalog 500.0ms ; = ; name RE1 interval 250.0ms ewmalog 500.0ms
 -j RATEEST --rateest-name RE2 --rateest-interval 250ms --rateest-ewmalog 0.5s ; -j RATEEST --rateest-name RE2 --rateest-interval 250.0ms --rateest-ewmalog 500.0ms ; name RE2 interval 250.0ms ewmalog 500.0ms
@@ -93,6 +94,9 @@ describe('text of the targets that only text is read of', () => {
 -j SECMARK --selctx system_u:object_r:firewalld_exec_t:s0 ; = ; SECMARK selctx system_u:object_r:firewalld_exec_t:s0
 -j SECMARK --selctx "" ; -j SECMARK --selctx ; SECMARK selctx 
 -j HMARK ; ! --hmark-mod is mandatory
+-j HMARK --hmark-tuple s,dp,c --hmark-mod 2 --hmark-rnd 3 ; -j HMARK --hmark-src-prefix 32 --hmark-dport-mask 0xffff --hmark-rnd 0x00000003 --hmark-mod 2 --hmark-tuple ct ; HMARK mod 2 ct, src-prefix 32 dport-mask 0xffff rnd 0x3
+-j HMARK --hmark-tuple src, --hmark-mod 2 --hmark-rnd 3 ; ! "--hmark-tuple" requires a list of types with no spaces, e.g. src,dst,sport,dport,proto
+-j HMARK --hmark-tuple srcx --hmark-mod 2 --hmark-rnd 3 ; ! Bad type "srcx"
 -j HMARK --hmark-tuple src,dst,sport,dport --hmark-mod 5 ; ! --hmark-rnd is mandatory
 -j HMARK --hmark-src-prefix 24 --hmark-rnd 0x00000004 --hmark-mod 42 ; = ; HMARK mod 42 src-prefix 24 rnd 0x4
 -j HMARK --hmark-src-prefix 24 --hmark-rnd 4 --hmark-mod 42 ; -j HMARK --hmark-src-prefix 24 --hmark-rnd 0x00000004 --hmark-mod 42 ; HMARK mod 42 src-prefix 24 rnd 0x4

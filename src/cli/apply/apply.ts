@@ -1,20 +1,11 @@
-import {
-  type ApplyArgs,
-  type ControlClient,
-  ControlError,
-  type FileDto,
-} from '../../control/index.ts';
+import type { ApplyArgs, ControlClient, FileDto } from '../../control/index.ts';
 import { loadRuleFiles } from '../../rules/index.ts';
 import { Exit } from '../exit-code.ts';
+import { type GatewayIo, withGateway } from '../gateway-io.ts';
 import { unifiedDiff } from './diff.ts';
 
 /** What `pinhole apply` has of the world. */
-export interface ApplyIo {
-  client: () => Promise<ControlClient>;
-  stdout: (text: string) => void;
-  stderr: (text: string) => void;
-  /** The text of a file, '-' for standard input; throws what the file system does. */
-  readFile: (path: string) => string;
+export interface ApplyIo extends GatewayIo {
   /**
    * Waits for a line of standard input; null where no more will come, or when `signal` is aborted.
    */
@@ -153,22 +144,4 @@ async function askAtTerminal(
   const end = /^\s*y(es)?\s*$/i.test(line) ? 'rules.confirm' : 'rules.revert';
   // Somebody else may have been quicker; how it ended is told by the trial itself.
   await client.request(end, {}).done.catch(() => {});
-}
-
-async function withGateway(
-  io: ApplyIo,
-  run: (client: ControlClient) => Promise<number>,
-): Promise<number> {
-  try {
-    const client = await io.client();
-    try {
-      return await run(client);
-    } finally {
-      client.close();
-    }
-  } catch (error) {
-    if (!(error instanceof ControlError)) throw error;
-    io.stderr(`${error.message}\n`);
-    return error.exitCode;
-  }
 }

@@ -1,17 +1,8 @@
-import {
-  type ControlAnswer,
-  type ControlClient,
-  ControlError,
-  type PrintedDto,
-} from '../../control/index.ts';
+import type { ControlAnswer, ControlClient, PrintedDto } from '../../control/index.ts';
+import { type GatewayIo, withGateway } from '../gateway-io.ts';
 
 /** What the commands have of the world. */
-export interface IptablesIo {
-  client: () => Promise<ControlClient>;
-  stdout: (text: string) => void;
-  stderr: (text: string) => void;
-  /** The text of a file, '-' for standard input; throws what the file system does. */
-  readFile: (path: string) => string;
+export interface IptablesIo extends GatewayIo {
   writeFile: (path: string, text: string) => void;
   now: () => Date;
 }
@@ -23,27 +14,23 @@ export interface IptablesProgram {
 }
 
 /** Asks the gateway, prints what it answers, and resolves to the exit code it names. */
-export async function printAnswer(
+export function printAnswer(
   io: IptablesIo,
   ask: (client: ControlClient) => ControlAnswer<PrintedDto, { exitCode: number }>,
 ): Promise<number> {
-  try {
-    const client = await io.client();
-    try {
-      const answer = ask(client);
-      for await (const { out, err } of answer) {
-        if (out !== undefined) io.stdout(out);
-        if (err !== undefined) io.stderr(err);
-      }
-      return (await answer.done).exitCode;
-    } finally {
-      client.close();
+  return withGateway(io, async (client) => {
+    const answer = ask(client);
+    for await (const { out, err } of answer) {
+      if (out !== undefined) io.stdout(out);
+      if (err !== undefined) io.stderr(err);
     }
-  } catch (error) {
-    if (!(error instanceof ControlError)) throw error;
-    io.stderr(`${error.message}\n`);
-    return error.exitCode;
-  }
+    return (await answer.done).exitCode;
+  });
+}
+
+/** `-b` once meant something; iptables takes it still, and says this of it. */
+export function sayBinaryIsGone(io: IptablesIo): void {
+  io.stderr('-b/--binary option is not implemented\n');
 }
 
 /** The sentence of the C library for a file that cannot be read or written. */

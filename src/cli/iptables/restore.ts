@@ -2,7 +2,13 @@ import type { RestoreArgs } from '../../control/index.ts';
 import { IPTABLES_VERSION, tryHelp } from '../../rules/index.ts';
 import { Exit } from '../exit-code.ts';
 import { type FlagSpec, GetoptError, type ParsedWords, parseWords } from './getopt.ts';
-import { type IptablesIo, type IptablesProgram, printAnswer, systemReason } from './io.ts';
+import {
+  type IptablesIo,
+  type IptablesProgram,
+  printAnswer,
+  sayBinaryIsGone,
+  systemReason,
+} from './io.ts';
 
 const flags: readonly FlagSpec[] = [
   { short: 'b', long: 'binary', args: 0 },
@@ -69,7 +75,7 @@ function readOptions(
         io.stdout(`${name} ${IPTABLES_VERSION}\n`);
         return Exit.Ok;
       case 'binary':
-        io.stderr('-b/--binary option is not implemented\n');
+        sayBinaryIsGone(io);
         break;
       case 'counters':
         request.counters = true;

@@ -1,5 +1,5 @@
 import { InterfaceTable } from '../../base/index.ts';
-import { type ControlClient, ControlError, type SaveArgs } from '../../control/index.ts';
+import type { ControlClient, SaveArgs } from '../../control/index.ts';
 import {
   compileRuleSet,
   type Family,
@@ -12,9 +12,10 @@ import {
   tableNames,
 } from '../../rules/index.ts';
 import { Exit } from '../exit-code.ts';
+import { withGateway } from '../gateway-io.ts';
 import { systemHostResolver } from '../resolve-host.ts';
 import { type FlagSpec, GetoptError, parseWords } from './getopt.ts';
-import { type IptablesIo, type IptablesProgram, systemReason } from './io.ts';
+import { type IptablesIo, type IptablesProgram, sayBinaryIsGone, systemReason } from './io.ts';
 
 const flags: readonly FlagSpec[] = [
   { short: 'b', long: 'binary', args: 0 },
@@ -83,7 +84,7 @@ function parseSave(name: string, argv: readonly string[], io: IptablesIo): SaveR
         io.stdout(helpText(name));
         return Exit.Ok;
       }
-      if (option === 'binary') io.stderr('-b/--binary option is not implemented\n');
+      if (option === 'binary') sayBinaryIsGone(io);
       else if (option === 'counters') counters = true;
       else if (option === 'table') table = value;
       else if (option === 'file') file = value;
@@ -112,19 +113,20 @@ async function savedByGateway(
 ): Promise<string | number> {
   const args: SaveArgs = { family, counters };
   if (table !== null) args.table = table;
-  try {
-    const client = await io.client();
-    try {
-      return await allText(client, args);
-    } finally {
-      client.close();
-    }
-  } catch (error) {
-    if (!(error instanceof ControlError)) throw error;
-    if (error.code === 'NO_TABLE') return noTable(name, io);
-    io.stderr(`${error.message}\n`);
-    return error.exitCode;
-  }
+  let text = '';
+  const code = await withGateway(
+    io,
+    async (client) => {
+      text = await allText(client, args);
+      return Exit.Ok;
+    },
+    (error) => {
+      if (error.code === 'NO_TABLE') return noTable(name, io);
+      io.stderr(`${error.message}\n`);
+      return error.exitCode;
+    },
+  );
+  return code === Exit.Ok ? text : code;
 }
 
 async function allText(client: ControlClient, args: SaveArgs): Promise<string> {

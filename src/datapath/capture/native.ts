@@ -24,21 +24,14 @@ const MEND = 'apt-get install libpcap-dev g++ make python3 && npm ci';
  * `DatapathUnavailable` ('addon-missing') where one is not built. Neither loads in a second thread.
  */
 export async function loadAddons(): Promise<Addons> {
-  const cap = await load('cap', async () => (await import('cap')) as unknown as CapModule);
+  const cap = await load('cap', async () => (await import('cap')).default);
   const raw = await load('raw-socket', async () => (await import('raw-socket')).default);
-  // CommonJS: depending on the loader the class is a named export or sits in the default one.
-  const CapClass = cap.Cap ?? cap.default.Cap;
   const newCap = (): Cap => {
-    const handle = new CapClass();
+    const handle = new cap.Cap();
     everMade.push(handle);
     return handle;
   };
   return { newCap, raw };
-}
-
-interface CapModule {
-  readonly Cap?: new () => Cap;
-  readonly default: { readonly Cap: new () => Cap };
 }
 
 async function load<T>(name: string, importIt: () => Promise<T>): Promise<T> {

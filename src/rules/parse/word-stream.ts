@@ -28,7 +28,9 @@ export class WordStream {
   /** Takes a `!` that stands before an argument, as old versions of iptables wrote negation. */
   bang(): Word | null {
     const next = this.words[this.at];
-    if (next?.text !== '!' || this.words[this.at + 1] === undefined) return null;
+    const after = this.words[this.at + 1];
+    // `-i ! -p tcp`: the option there shows that `!` is the argument itself.
+    if (next?.text !== '!' || after === undefined || after.text.startsWith('-')) return null;
     this.at++;
     return next;
   }

@@ -21,7 +21,7 @@ interface AhValues {
 
 class AhEvaluator implements MatchEvaluator {
   private readonly spi: NumberTest;
-  /** 0: any length. */
+  /** 0 where no length is asked for. */
   private readonly length: number;
   private readonly lengthNegated: boolean;
   private readonly reserved: boolean;

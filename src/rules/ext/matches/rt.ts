@@ -71,7 +71,7 @@ function countOption(name: string, field: 'type' | 'length', help: string): Opti
 
 class RtEvaluator implements MatchEvaluator {
   private readonly segments: NumberTest;
-  /** -1: any. */
+  /** -1 where none is asked for. */
   private readonly type: number;
   private readonly typeNegated: boolean;
   private readonly length: number;

@@ -89,7 +89,7 @@ export class ConntrackEvaluator implements MatchEvaluator {
   private readonly stateNegated: boolean;
   private readonly original: TupleTest;
   private readonly reply: TupleTest;
-  /** -1: any. */
+  /** -1 where none is asked for. */
   private readonly protocol: number;
   private readonly protocolNegated: boolean;
   private readonly asksStatus: boolean;
@@ -98,7 +98,7 @@ export class ConntrackEvaluator implements MatchEvaluator {
   private readonly expireMin: number;
   private readonly expireMax: number;
   private readonly expireNegated: boolean;
-  /** -1: any. */
+  /** -1 where none is asked for. */
   private readonly direction: number;
 
   constructor(v: ConntrackValues) {

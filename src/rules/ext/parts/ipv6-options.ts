@@ -60,7 +60,7 @@ const formatOptions = (options: readonly HeaderOption[]) =>
 
 class OptionsEvaluator implements MatchEvaluator {
   private readonly header: number;
-  /** -1: any. */
+  /** -1 where none is asked for. */
   private readonly length: number;
   private readonly lengthNegated: boolean;
   private readonly types: Uint8Array;

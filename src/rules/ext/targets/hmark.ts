@@ -45,12 +45,18 @@ const fullPrefix = (scope: ParseScope) => (scope.family === 4 ? 32 : 128);
 
 function readTuple(values: HmarkValues, text: string, scope: ParseScope): void {
   for (const word of text.split(',')) {
-    if (word === 'ct') {
+    if (word === '') {
+      const words =
+        '"--hmark-tuple" requires a list of types with no spaces, e.g. src,dst,sport,dport,proto';
+      throw new RuleFault('bad-value', words);
+    }
+    // A beginning will do; the first type that begins so is taken.
+    const entry = [...tupleFields].find(([name]) => name.startsWith(word))?.[1];
+    if (entry === undefined) {
+      if (!'ct'.startsWith(word)) throw new RuleFault('bad-value', `Bad type "${word}"`);
       values.connection = true;
       continue;
     }
-    const entry = tupleFields.get(word);
-    if (entry === undefined) throw new RuleFault('bad-value', `Bad type "${word}"`);
     values[entry[0]] = entry[1] < 0 ? fullPrefix(scope) : entry[1];
   }
 }

@@ -50,8 +50,9 @@ function settle(values: RateestValues): void {
   values.averageLog = log - 1;
 }
 
-/** `250.0ms`, `1.0s`. */
-function formatTime(usec: number): string {
+/** `250.0ms`, `1.0s`. iptables counts microseconds in 32 bits, and so prints 65536 s as 1111.5s. */
+function formatTime(time: number): string {
+  const usec = time % 2 ** 32;
   if (usec >= SECOND) return `${(usec / SECOND).toFixed(1)}s`;
   return usec >= 1000 ? `${(usec / 1000).toFixed(1)}ms` : `${usec}us`;
 }
