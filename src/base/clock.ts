@@ -8,6 +8,11 @@ export class Clock {
   sec = 0;
   /** Microseconds within the second, 0..999999. */
   usec = 0;
+  /**
+   * Milliseconds since the base as a signed 32-bit number that wraps after 49 days, as the kernel's
+   * jiffies do. Two of them are compared by the sign of their difference: `(a - b) | 0`.
+   */
+  ms = 0;
   /** Unix time of second 0. */
   readonly baseEpochSec: number;
 
@@ -18,6 +23,7 @@ export class Clock {
   set(sec: number, usec: number): void {
     this.sec = sec;
     this.usec = usec;
+    this.ms = (Math.imul(sec, 1000) + ((usec / 1000) | 0)) | 0;
   }
 
   /** Sets the clock from a Unix time in milliseconds (fractions allowed). Never goes back. */
@@ -25,8 +31,7 @@ export class Clock {
     const sec = Math.floor(epochMs / 1000) - this.baseEpochSec;
     const usec = Math.floor((epochMs % 1000) * 1000);
     if (sec > this.sec || (sec === this.sec && usec > this.usec)) {
-      this.sec = sec;
-      this.usec = usec;
+      this.set(sec, usec);
     }
   }
 

@@ -8,8 +8,7 @@ import {
   Proto,
 } from '../wire/index.ts';
 import { TrackReason, type TrackReasonCode } from './reasons.ts';
-import { tcpFlagsValid } from './tcp-states.ts';
-import { tcpMayStart } from './tcp-tracker.ts';
+import { tcpFlagsValid } from './tcp/states.ts';
 
 /** Neighbour and listener discovery: nf_conntrack_proto_icmpv6.c leaves them untracked. */
 export function isUntrackedByNature(packet: Packet): boolean {
@@ -30,28 +29,4 @@ export function refusalOf(packet: Packet): TrackReasonCode {
     return isError ? TrackReason.IcmpErrorUnmatched : TrackReason.IcmpNotAQuery;
   }
   return TrackReason.None;
-}
-
-/** Why a packet without a connection may not start one, or None. */
-export function startRefusalOf(packet: Packet, tcpLoose: boolean): TrackReasonCode {
-  switch (packet.protocol) {
-    case Proto.Tcp:
-      return tcpMayStart(packet, tcpLoose) ? TrackReason.None : TrackReason.TcpInvalidNew;
-    case Proto.Icmp:
-      return startsIcmpQuery(packet.icmpType) ? TrackReason.None : TrackReason.IcmpNotAQuery;
-    case Proto.Icmpv6:
-      return startsIcmpv6Query(packet.icmpType) ? TrackReason.None : TrackReason.IcmpNotAQuery;
-    default:
-      return TrackReason.None;
-  }
-}
-
-/** ICMP types that open a connection: echo, timestamp, information, address mask requests. */
-function startsIcmpQuery(type: number): boolean {
-  return type === 8 || type === 13 || type === 15 || type === 17;
-}
-
-/** Echo and node information requests (nf_conntrack_proto_icmpv6.c). */
-function startsIcmpv6Query(type: number): boolean {
-  return type === 128 || type === 139;
 }

@@ -16,7 +16,10 @@ export const CtStateBit = {
 export const Direction = { Original: 0, Reply: 1 } as const;
 export type DirectionCode = 0 | 1;
 
-/** Status bits of a connection entry, numbered as the kernel's IPS_* bits. */
+/**
+ * Status bits of a connection entry, numbered as the kernel's IPS_* bits. Those above `Visible` are
+ * Pinhole's own and are not shown.
+ */
 export const Status = {
   Expected: 1 << 0,
   SeenReply: 1 << 1,
@@ -30,4 +33,12 @@ export const Status = {
   Dying: 1 << 9,
   FixedTimeout: 1 << 10,
   Helper: 1 << 13,
+  /** Mask of the bits that the kernel has too. */
+  Visible: 0xffff,
+  /** Its counters are shown (it began under `acct`). */
+  Accounting: 1 << 16,
+  /** Its times are shown (it began under `timestamp`). */
+  Timestamped: 1 << 17,
+  /** Stands in the index of sources. */
+  InSourceIndex: 1 << 18,
 } as const;

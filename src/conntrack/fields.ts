@@ -2,49 +2,44 @@ import { TUPLE_WORDS } from './tuple.ts';
 
 /**
  * Layout of one connection row in the table's Int32Array. Everything that an established packet
- * touches lies together; the tuples come first because every lookup reads them.
+ * touches lies together; the tuples come first because every lookup reads them. The words from
+ * `Track` on belong to the tracker of the row's protocol, which may give them other names.
+ *
+ * A row is 46 words: with counters and its share of the indexes, a connection takes 254 bytes.
  */
 export const Field = {
   /** Original tuple, as the first packet came in. */
   Original: 0,
   /** Reply tuple, as the answers come in: differs from the inverse only under NAT. */
   Reply: TUPLE_WORDS,
+  /** `Status` bits. */
   Status: 20,
-  ExpiresAtSec: 21,
-  /** TCP state, see tcp-states.ts; 0 for other protocols. */
+  /** When it is over, in the clock's wrapping milliseconds: see `table.isOver`. */
+  ExpiresAt: 21,
+  /** State number of protocols that have states, else 0. */
   State: 22,
-  /** TCP: index and direction of the last packet (`last_index`, `last_dir` of struct ip_ct_tcp). */
-  TcpLast: 23,
-  /** UDP: second from which the stream timeout applies. */
-  UdpStreamAtSec: 23,
-  Mark: 24,
+  Mark: 23,
   /** Row of the master connection, -1 for none. */
-  MasterRow: 25,
+  MasterRow: 24,
   /** `Id` of the master when the link was made: a reused row does not match it. */
-  MasterId: 26,
-  /** Helper of this connection, 0 for none. */
-  Helper: 27,
-  /** Helper of the master, kept here because the master may end first. */
-  MasterHelper: 28,
+  MasterId: 25,
+  /** Helper, helper of the master, number of the timeouts: see `table.helper` and its neighbours. */
+  Attached: 26,
   /** Living connections that name this one as their master. */
-  Children: 29,
+  Children: 27,
   /** Never zero while the row is in use; tells successive users of one row apart. */
-  Id: 30,
-  StartSec: 31,
-  /** Reasons and flags the TCP tracker keeps per direction. */
-  TcpFlags: 32,
-  /** Interfaces of the first packet, for the screens. */
-  InIf: 33,
-  OutIf: 34,
-  /** Next free row while the row is free. */
-  NextFree: 35,
-  /** TCP: sequence number behind the last ignored SYN (`last_end` of struct ip_ct_tcp). */
-  TcpLastEnd: 36,
-  /** Number of its timeouts in `TimeoutSets`, 0 for the general ones. */
-  TimeoutSet: 37,
+  Id: 28,
+  StartSec: 29,
+  /** Interfaces of the first packet, for the screens: see `table.inIf`, `table.outIf`. */
+  Interfaces: 30,
+  /** Next row in the chain of connections with the same hash of their source; while free, next free. */
+  Next: 31,
+  /** First of the words that belong to the tracker of the protocol. */
+  Track: 32,
 } as const;
 
-/** Words of a row; the tail is room for window tracking. */
-export const ROW_WORDS = 40;
+/** Words that a protocol's tracker has to itself. */
+export const TRACK_WORDS = 14;
+export const ROW_WORDS = Field.Track + TRACK_WORDS;
 /** Counters of a row: packets and bytes, original then reply. */
 export const COUNTERS_PER_ROW = 4;

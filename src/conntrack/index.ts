@@ -28,9 +28,16 @@ export {
   defaultConntrackSettings,
 } from './settings.ts';
 export { ConntrackTable } from './table.ts';
-export { TcpState, tcpStateNames } from './tcp-states.ts';
+export { TcpState, tcpStateNames } from './tcp/states.ts';
 export { Template } from './template.ts';
 export { type TimeoutOverrides, TimeoutSets } from './timeout-sets.ts';
-export { defaultTimeouts, type Timeouts } from './timeouts.ts';
+export {
+  defaultTimeouts,
+  LONGEST_TIMEOUT_SEC,
+  SctpState,
+  TcpTimeout,
+  type Timeouts,
+} from './timeouts.ts';
+export type { SequenceOffsets } from './tracked.ts';
 export { Conntrack } from './tracker.ts';
 export { Tuple } from './tuple.ts';

@@ -1,6 +1,6 @@
 import type { Arena } from '../base/index.ts';
 import { type DirectionCode, Status } from './constants.ts';
-import { COUNTERS_PER_ROW, Field, ROW_WORDS } from './fields.ts';
+import { ConntrackRows, tupleAt } from './rows.ts';
 import { Tuple } from './tuple.ts';
 
 /** Words of an index slot: the full hash, then the reference plus one (0 = empty). */
@@ -18,27 +18,15 @@ const SLOT_WORDS = 2;
  * one half. Deletion shifts back, so there are no tombstones. IPv4 and IPv6 share rows and index: a
  * row has room for both, and an IPv4 lookup reads only the words it needs.
  */
-export class ConntrackTable {
-  readonly rows: Int32Array;
-  readonly counters: Float64Array;
-  readonly capacity: number;
-  /** Rows in use, unconfirmed ones included. */
-  count = 0;
-  /** Rows below this number have been used at some time: sweeps look no further. */
-  highWater = 0;
-
+export class ConntrackTable extends ConntrackRows {
   private readonly slots: Int32Array;
   private readonly slotMask: number;
   private readonly seed: number;
-  private freeHead = -1;
-  private nextId = 1;
   private readonly scratch = new Tuple();
 
   constructor(arena: Arena, capacity: number, seed: number) {
-    this.capacity = capacity;
+    super(arena, capacity);
     this.seed = seed;
-    this.rows = arena.int32(capacity * ROW_WORDS);
-    this.counters = arena.float64(capacity * COUNTERS_PER_ROW);
     let slotCount = 16;
     // Two references a row, at most half full.
     while (slotCount < capacity * 4) slotCount *= 2;
@@ -60,40 +48,6 @@ export class ConntrackTable {
     }
   }
 
-  /** Takes a free row and clears it, or returns -1 where the table is full. */
-  allocate(): number {
-    let row = this.freeHead;
-    if (row >= 0) {
-      this.freeHead = this.rows[row * ROW_WORDS + Field.NextFree]!;
-    } else {
-      if (this.highWater >= this.capacity) return -1;
-      row = this.highWater++;
-    }
-    const at = row * ROW_WORDS;
-    this.rows.fill(0, at, at + ROW_WORDS);
-    this.rows[at + Field.MasterRow] = -1;
-    this.rows[at + Field.Id] = this.takeId();
-    this.counters.fill(0, row * COUNTERS_PER_ROW, (row + 1) * COUNTERS_PER_ROW);
-    this.count++;
-    return row;
-  }
-
-  private takeId(): number {
-    const id = this.nextId;
-    this.nextId = (this.nextId + 1) | 0 || 1;
-    return id;
-  }
-
-  /** Gives a row back. It must not stand in the index any more. */
-  release(row: number): void {
-    const at = row * ROW_WORDS;
-    this.rows[at + Field.Id] = 0;
-    this.rows[at + Field.Status] = 0;
-    this.rows[at + Field.NextFree] = this.freeHead;
-    this.freeHead = row;
-    this.count--;
-  }
-
   /**
    * Enters both directions of a row into the index and sets CONFIRMED. False, and nothing entered,
    * where either tuple is taken (the kernel's insert_failed), be it by this very row.
@@ -108,7 +62,7 @@ export class ConntrackTable {
       this.readTuple(row, direction as DirectionCode, this.scratch);
       this.link((row << 1) | direction, this.scratch.hash(this.seed));
     }
-    this.rows[row * ROW_WORDS + Field.Status]! |= Status.Confirmed;
+    this.addStatus(row, Status.Confirmed);
     return true;
   }
 
@@ -125,7 +79,7 @@ export class ConntrackTable {
       this.readTuple(row, direction as DirectionCode, this.scratch);
       this.unlinkOne((row << 1) | direction, this.scratch.hash(this.seed));
     }
-    this.rows[row * ROW_WORDS + Field.Status]! &= ~Status.Confirmed;
+    this.removeStatus(row, Status.Confirmed);
   }
 
   private unlinkOne(ref: number, hash: number): void {
@@ -155,64 +109,4 @@ export class ConntrackTable {
     this.slots[hole * SLOT_WORDS] = 0;
     this.slots[hole * SLOT_WORDS + 1] = 0;
   }
-
-  readTuple(row: number, direction: DirectionCode, out: Tuple): void {
-    out.read(this.rows, tupleAt((row << 1) | direction));
-  }
-
-  writeTuple(row: number, direction: DirectionCode, tuple: Tuple): void {
-    tuple.write(this.rows, tupleAt((row << 1) | direction));
-  }
-
-  /** Zone of a direction, without reading the rest of its tuple. */
-  zone(row: number, direction: DirectionCode): number {
-    return this.rows[tupleAt((row << 1) | direction)]! >>> 16;
-  }
-
-  protocol(row: number): number {
-    return this.rows[row * ROW_WORDS]! & 0xff;
-  }
-
-  get(row: number, field: number): number {
-    return this.rows[row * ROW_WORDS + field]!;
-  }
-
-  set(row: number, field: number, value: number): void {
-    this.rows[row * ROW_WORDS + field] = value;
-  }
-
-  hasStatus(row: number, bit: number): boolean {
-    return (this.rows[row * ROW_WORDS + Field.Status]! & bit) !== 0;
-  }
-
-  addStatus(row: number, bits: number): void {
-    this.rows[row * ROW_WORDS + Field.Status]! |= bits;
-  }
-
-  /** True where the row holds a connection (confirmed or not). */
-  inUse(row: number): boolean {
-    return row >= 0 && row < this.highWater && this.rows[row * ROW_WORDS + Field.Id] !== 0;
-  }
-
-  countPacket(row: number, direction: DirectionCode, bytes: number): void {
-    const at = row * COUNTERS_PER_ROW + direction * 2;
-    this.counters[at]! += 1;
-    this.counters[at + 1]! += bytes;
-  }
-
-  zeroCounters(row: number): void {
-    this.counters.fill(0, row * COUNTERS_PER_ROW, (row + 1) * COUNTERS_PER_ROW);
-  }
-
-  packets(row: number, direction: DirectionCode): number {
-    return this.counters[row * COUNTERS_PER_ROW + direction * 2]!;
-  }
-
-  bytes(row: number, direction: DirectionCode): number {
-    return this.counters[row * COUNTERS_PER_ROW + direction * 2 + 1]!;
-  }
-}
-
-function tupleAt(ref: number): number {
-  return (ref >> 1) * ROW_WORDS + ((ref & 1) === 0 ? Field.Original : Field.Reply);
 }

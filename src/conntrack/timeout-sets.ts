@@ -1,6 +1,6 @@
 import { Proto } from '../wire/index.ts';
-import { TcpState } from './tcp-states.ts';
-import type { Timeouts } from './timeouts.ts';
+import { TcpState } from './tcp/states.ts';
+import { SctpState, TcpTimeout, type Timeouts } from './timeouts.ts';
 
 /** Timeouts of some states of one protocol, by nfct's names in lower case; the rest is inherited. */
 export interface TimeoutOverrides {
@@ -10,7 +10,7 @@ export interface TimeoutOverrides {
   readonly seconds: ReadonlyMap<string, number>;
 }
 
-/** Names of nfct(8). `retrans` is taken, but nothing here counts retransmissions. */
+/** Names of nfct(8). */
 const tcpNames: Readonly<Record<string, number>> = {
   syn_sent: TcpState.SynSent,
   syn_recv: TcpState.SynRecv,
@@ -21,6 +21,8 @@ const tcpNames: Readonly<Record<string, number>> = {
   time_wait: TcpState.TimeWait,
   close: TcpState.Close,
   syn_sent2: TcpState.SynSent2,
+  retrans: TcpTimeout.MaxRetrans,
+  unacknowledged: TcpTimeout.Unacknowledged,
 };
 
 interface Registered {
@@ -92,9 +94,13 @@ function withOverrides(general: Timeouts, overrides: TimeoutOverrides): Timeouts
     case Proto.Icmpv6:
       return { ...general, icmpv6: single ?? general.icmpv6 };
     case Proto.Gre:
-      return { ...general, gre: seconds.get('replied') ?? single ?? general.gre };
+      return {
+        ...general,
+        gre: seconds.get('unreplied') ?? general.gre,
+        greStream: seconds.get('replied') ?? general.greStream,
+      };
     case Proto.Sctp:
-      return { ...general, sctp: seconds.get('established') ?? single ?? general.sctp };
+      return withSctp(general, seconds);
     default:
       return { ...general, generic: single ?? general.generic };
   }
@@ -106,6 +112,25 @@ function withTcp(general: Timeouts, seconds: ReadonlyMap<string, number>): Timeo
     const state = tcpNames[name];
     if (state !== undefined) tcp[state] = value;
   }
-  const tcpUnacknowledged = seconds.get('unacknowledged') ?? general.tcpUnacknowledged;
-  return { ...general, tcp, tcpUnacknowledged };
+  return { ...general, tcp };
+}
+
+const sctpNames: Readonly<Record<string, number>> = {
+  closed: SctpState.Closed,
+  cookie_wait: SctpState.CookieWait,
+  cookie_echoed: SctpState.CookieEchoed,
+  established: SctpState.Established,
+  shutdown_sent: SctpState.ShutdownSent,
+  shutdown_recd: SctpState.ShutdownRecd,
+  shutdown_ack_sent: SctpState.ShutdownAckSent,
+  heartbeat_sent: SctpState.HeartbeatSent,
+};
+
+function withSctp(general: Timeouts, seconds: ReadonlyMap<string, number>): Timeouts {
+  const sctp = Int32Array.from(general.sctp);
+  for (const [name, value] of seconds) {
+    const state = sctpNames[name];
+    if (state !== undefined) sctp[state] = value;
+  }
+  return { ...general, sctp };
 }

@@ -1,18 +1,18 @@
 import { Arena, type Clock } from '../base/index.ts';
-import { type Packet, Proto } from '../wire/index.ts';
-import { isUntrackedByNature, refusalOf, startRefusalOf } from './admission.ts';
+import type { Packet } from '../wire/index.ts';
+import { isUntrackedByNature, refusalOf } from './admission.ts';
 import { CtStateBit, Direction, type DirectionCode, Status } from './constants.ts';
 import type { ConntrackListener } from './events.ts';
 import { type Expectation, ExpectationTable } from './expectations.ts';
 import { Field } from './fields.ts';
+import { ProtocolTrackers } from './protocols/trackers.ts';
 import { TrackReason, type TrackReasonCode } from './reasons.ts';
 import { type ConntrackSettings, type ConntrackStats, newStats } from './settings.ts';
 import { ConntrackTable } from './table.ts';
-import { Tracked, trackTcp } from './tcp-tracker.ts';
 import { Template } from './template.ts';
 import { TimeoutSets } from './timeout-sets.ts';
+import { Tracked, type TrackedCode } from './tracked.ts';
 import { Tuple } from './tuple.ts';
-import { trackDatagram } from './udp-tracker.ts';
 
 /** Few enough that a flood of new connections cannot make each of its packets expensive. */
 const ROWS_SWEPT_WHEN_FULL = 64;
@@ -33,6 +33,7 @@ export class Conntrack {
   readonly expectations: ExpectationTable;
   readonly settings: ConntrackSettings;
   readonly timeouts: TimeoutSets;
+  readonly trackers: ProtocolTrackers;
   readonly stats: ConntrackStats = newStats();
   listener: ConntrackListener | null = null;
 
@@ -55,6 +56,7 @@ export class Conntrack {
     this.settings = settings;
     this.timeouts = new TimeoutSets(settings.timeouts);
     this.table = new ConntrackTable(arena, settings.maximum, seed);
+    this.trackers = new ProtocolTrackers(this.table, clock, settings);
     this.expectations = new ExpectationTable(seed, settings.expectMaximum);
     this.expectations.zoneOfMaster = (row) => this.zoneOf(row);
   }
@@ -146,7 +148,7 @@ export class Conntrack {
   }
 
   private isOver(row: number): boolean {
-    return this.table.get(row, Field.ExpiresAtSec) <= this.clock.sec;
+    return this.table.isOver(row, this.clock);
   }
 
   private follow(ref: number, packet: Packet, template: Template): void {
@@ -159,10 +161,7 @@ export class Conntrack {
       this.start(packet, template);
       return;
     }
-    if (outcome === Tracked.Invalid) {
-      this.reason = TrackReason.TcpInvalidState;
-      return;
-    }
+    if (outcome === Tracked.Invalid) return;
     this.row = row;
     this.direction = direction;
     this.state = this.stateOf(row, direction);
@@ -183,13 +182,12 @@ export class Conntrack {
     return this.table.hasStatus(row, Status.Expected) ? CtStateBit.Related : CtStateBit.New;
   }
 
-  private trackProtocol(row: number, direction: DirectionCode, packet: Packet): number {
-    const { table, clock } = this;
-    const timeouts = this.timeouts.of(table.get(row, Field.TimeoutSet));
-    if (packet.protocol === Proto.Tcp) {
-      return trackTcp(table, row, direction, packet, clock.sec, timeouts);
-    }
-    return trackDatagram(table, row, packet.protocol, clock.sec, timeouts);
+  private trackProtocol(row: number, direction: DirectionCode, packet: Packet): TrackedCode {
+    const tracker = this.trackers.of(packet.protocol);
+    const timeouts = this.timeouts.of(this.table.timeoutSet(row));
+    const outcome = tracker.follow(row, direction, packet, timeouts);
+    if (outcome === Tracked.Invalid) this.reason = tracker.reason;
+    return outcome;
   }
 
   /** A free row; in a full table one of an expired connection, if a short look finds one. */
@@ -201,7 +199,8 @@ export class Conntrack {
 
   /** Gives the first packet of a connection a row of its own, not yet in the index. */
   private start(packet: Packet, template: Template): void {
-    this.reason = startRefusalOf(packet, this.settings.tcpLoose);
+    const tracker = this.trackers.of(packet.protocol);
+    this.reason = tracker.startRefusal(packet);
     if (this.reason !== TrackReason.None) return;
     const row = this.allocate();
     if (row < 0) {
@@ -211,13 +210,16 @@ export class Conntrack {
     }
     this.inverse.invertFrom(this.tuple);
     if (template.replyZone !== template.originalZone) this.inverse.zone = template.replyZone;
-    this.table.set(row, Field.TimeoutSet, template.timeoutSet);
+    this.table.setTimeoutSet(row, template.timeoutSet);
     this.table.writeTuple(row, Direction.Original, this.tuple);
     this.table.writeTuple(row, Direction.Reply, this.inverse);
     this.table.set(row, Field.StartSec, this.clock.sec);
+    if (this.settings.accounting) this.table.addStatus(row, Status.Accounting);
+    if (this.settings.timestamps) this.table.addStatus(row, Status.Timestamped);
     this.row = row;
     this.state = CtStateBit.New;
     if (this.expectations.count > 0) this.fulfil(row, template);
+    tracker.start(row, packet);
     this.trackProtocol(row, Direction.Original, packet);
     this.table.countPacket(row, Direction.Original, packet.l3End - packet.l3Offset);
   }
@@ -239,7 +241,7 @@ export class Conntrack {
     table.addStatus(row, Status.Expected);
     table.set(row, Field.MasterRow, master);
     table.set(row, Field.MasterId, expectation.masterId);
-    table.set(row, Field.MasterHelper, expectation.helper);
+    table.setMasterHelper(row, expectation.helper);
     table.set(row, Field.Mark, table.get(master, Field.Mark));
     this.state = CtStateBit.Related;
     this.fulfilled = expectation;
@@ -293,7 +295,7 @@ export class Conntrack {
 
   /** Ends a connection as soon as the packet in hand is done with it: it expires at once. */
   private destroyAfterPacket(row: number): void {
-    this.table.set(row, Field.ExpiresAtSec, this.clock.sec);
+    this.table.set(row, Field.ExpiresAt, this.clock.ms);
   }
 
   /**

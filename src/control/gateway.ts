@@ -117,9 +117,7 @@ async function listConnections(
 /** Confirmed, and its time not over: what a packet would still find. */
 function isListed(engine: Engine, row: number): boolean {
   const { table } = engine.tracking.conntrack;
-  return (
-    table.hasStatus(row, Status.Confirmed) && table.get(row, Field.ExpiresAtSec) > engine.clock.sec
-  );
+  return table.hasStatus(row, Status.Confirmed) && !table.isOver(row, engine.clock);
 }
 
 async function deleteConnections(

@@ -30,6 +30,12 @@ export interface ConntrackDto {
   id: number;
   family: 4 | 6;
   proto: number;
+  /** Whether it counts packets and bytes (`nf_conntrack_acct` when it began). */
+  accounting: boolean;
+  /** Whether it tells its times (`nf_conntrack_timestamp` when it began). */
+  timestamped: boolean;
+  /** Numbers of the labels that are set, 0 to 127, in order; null where it has none at all. */
+  labels: number[] | null;
   /** 'ESTABLISHED' and so on; '' for protocols without states. */
   state: string;
   /** Seconds left. */
@@ -54,6 +60,75 @@ export interface ConntrackDto {
   masterId: number | null;
 }
 
+/** Source and destination of a translation that a command asks for; ports are optional. */
+export interface NatSetDto {
+  minAddress: string;
+  maxAddress: string;
+  minPort?: number;
+  maxPort?: number;
+}
+
+/** What may be set of an entry by a command; what is not given is left, or is the default. */
+export interface ConntrackChangeDto {
+  /** Seconds. */
+  timeout?: number;
+  /** Bits of `Status` to be set; those that cannot be taken back stay. */
+  status?: number;
+  mark?: BitsMatchDto;
+  state?: string;
+  helper?: string;
+  /** Labels to set, and to clear. */
+  addLabels?: number[];
+  removeLabels?: number[];
+}
+
+/** An entry that a command makes. Both tuples are complete. */
+export interface ConntrackCreateDto extends ConntrackChangeDto {
+  family: 4 | 6;
+  proto: number;
+  orig: TupleDto;
+  reply: TupleDto;
+  zone?: number;
+  origZone?: number;
+  replyZone?: number;
+  srcNat?: NatSetDto;
+  dstNat?: NatSetDto;
+  /** Original tuple of the master, of the same family and protocol number `masterProto`. */
+  master?: TupleDto;
+  masterProto?: number;
+}
+
+/** Exactly one entry, by its original or its reply tuple. */
+export interface ConntrackGetArgs {
+  family: 4 | 6;
+  proto: number;
+  orig?: TupleDto;
+  reply?: TupleDto;
+  zone?: number;
+}
+
+/** An expectation that a command makes, of an existing master (its original tuple). */
+export interface ExpectCreateDto {
+  family: 4 | 6;
+  timeout: number;
+  proto: number;
+  src: string;
+  dst: string;
+  sport: number;
+  dport: number;
+  maskSrc: string;
+  maskDst: string;
+  maskSport: number;
+  maskDport: number;
+  master: TupleDto;
+  masterProto: number;
+  /** NF_CT_EXPECT_PERMANENT 1, INACTIVE 2, USERSPACE 4. */
+  flags?: number;
+  class?: number;
+  helper?: string;
+  zone?: number;
+}
+
 /** An expected connection. Ports are 0 where the mask leaves them open. */
 export interface ExpectDto {
   id: number;
@@ -70,6 +145,9 @@ export interface ExpectDto {
   maskDport: number;
   master: TupleDto;
   class: number;
+  /** NF_CT_EXPECT_PERMANENT 1, INACTIVE 2, USERSPACE 4. */
+  flags: number;
+  zone: number;
   helper: string;
   /** What announced it: `PORT`, `EPRT`, `227` or `229`. */
   kind: string;
@@ -246,6 +324,12 @@ export interface ApplyItemDto {
   after?: string;
 }
 
+/** A setting: `nf_conntrack_max`, without `net.netfilter.`, and its value as text. */
+export interface SysctlDto {
+  name: string;
+  value: string;
+}
+
 type Exchange<Args, Item, Done> = { args: Args; item: Item; done: Done };
 type None = Record<string, never>;
 type AnyObject = Record<string, unknown>;
@@ -257,6 +341,20 @@ export interface ControlCommands {
   'conntrack.flush': Exchange<{ family?: 4 | 6 }, never, AnyObject>;
   /** Items are the entries that were there and are gone now, as they were. */
   'conntrack.delete': Exchange<{ ids: number[] }, ConntrackDto, AnyObject>;
+  /** The entry, or the error NOT_FOUND. */
+  'conntrack.get': Exchange<ConntrackGetArgs, ConntrackDto, AnyObject>;
+  /** Errors: EXISTS (the entry is changed instead where `orChange`), INVALID, NO_MASTER, FULL. */
+  'conntrack.create': Exchange<
+    { entry: ConntrackCreateDto; orChange?: boolean },
+    ConntrackDto,
+    AnyObject
+  >;
+  /** Items are the entries that are still there, as they are now. Errors: INVALID, BUSY. */
+  'conntrack.update': Exchange<
+    { ids: number[]; change: ConntrackChangeDto },
+    ConntrackDto,
+    AnyObject
+  >;
   /** One item for each CPU (or engine). */
   'conntrack.stats': Exchange<None, StatsDto, AnyObject>;
   /** Without an end, until the client closes the connection. `events`: which ones; all if absent. */
@@ -264,6 +362,14 @@ export interface ControlCommands {
   'expect.list': Exchange<{ family?: 4 | 6 }, ExpectDto, AnyObject>;
   'expect.count': Exchange<None, never, { count: number }>;
   'expect.flush': Exchange<None, never, AnyObject>;
+  /** Errors: EXISTS, INVALID, NO_MASTER, FULL. */
+  'expect.create': Exchange<{ expect: ExpectCreateDto }, ExpectDto, AnyObject>;
+  /** Items are the expectations that are gone now. */
+  'expect.delete': Exchange<{ ids: number[] }, ExpectDto, AnyObject>;
+  /** What `net.netfilter.nf_conntrack_NAME` says, one item each; all where no names are given. */
+  'sysctl.get': Exchange<{ names?: string[] }, SysctlDto, AnyObject>;
+  /** All or nothing. Errors: UNKNOWN_SYSCTL, READ_ONLY, INVALID (the message names it). */
+  'sysctl.set': Exchange<{ settings: SysctlDto[] }, SysctlDto, AnyObject>;
   'expect.events': Exchange<None, ExpectEventDto | HelperEventDto, AnyObject>;
   'iptables.command': Exchange<IptablesCommandArgs, PrintedDto, { exitCode: number }>;
   'iptables.restore': Exchange<RestoreArgs, PrintedDto, { exitCode: number }>;
@@ -285,11 +391,18 @@ const commandNames: Record<ControlCommand, true> = {
   'conntrack.count': true,
   'conntrack.flush': true,
   'conntrack.delete': true,
+  'conntrack.get': true,
+  'conntrack.create': true,
+  'conntrack.update': true,
   'conntrack.stats': true,
   'conntrack.events': true,
   'expect.list': true,
   'expect.count': true,
   'expect.flush': true,
+  'expect.create': true,
+  'expect.delete': true,
+  'sysctl.get': true,
+  'sysctl.set': true,
   'expect.events': true,
   'iptables.command': true,
   'iptables.restore': true,

@@ -40,8 +40,7 @@ export class FlightConnection implements ConnectionView {
     const { table } = this.conntrack;
     // The clock of an entry runs from its confirmation; before that the kernel reads no time left.
     if (!table.hasStatus(this.flight.row, Status.Confirmed)) return 0;
-    const left = table.get(this.flight.row, Field.ExpiresAtSec) - this.clock.sec;
-    return Math.max(left, 0);
+    return table.secondsLeft(this.flight.row, this.clock);
   }
 
   get zone(): number {
@@ -88,7 +87,7 @@ export class FlightConnection implements ConnectionView {
   isOpen(row: number, id: number): boolean {
     const { table } = this.conntrack;
     if (!table.inUse(row) || table.get(row, Field.Id) !== id) return false;
-    if (table.get(row, Field.ExpiresAtSec) <= this.clock.sec) return false;
+    if (table.isOver(row, this.clock)) return false;
     if (table.protocol(row) !== Proto.Tcp) return true;
     const state = table.get(row, Field.State);
     return state !== TcpState.TimeWait && state !== TcpState.Close;

@@ -3,7 +3,6 @@ import {
   Conntrack,
   CtStateBit,
   Direction,
-  Field,
   Status,
   TrackReason,
   type TrackReasonCode,
@@ -71,7 +70,7 @@ export class Tracking {
     const { table } = this.conntrack;
     if (table.hasStatus(row, Status.SrcNat)) context.ctState |= CtStateBit.Snat;
     if (table.hasStatus(row, Status.DstNat)) context.ctState |= CtStateBit.Dnat;
-    context.masterHelper = helperName(table.get(row, Field.MasterHelper));
+    context.masterHelper = helperName(table.masterHelper(row));
   }
 
   isConfirmed(): boolean {
@@ -85,7 +84,7 @@ export class Tracking {
     const isNew = !this.isConfirmed();
     if (isNew) this.attachHelper(packet);
     const { table } = this.conntrack;
-    if (table.get(row, Field.Helper) === HelperId.Ftp && !this.help(packet, resetter)) return false;
+    if (table.helper(row) === HelperId.Ftp && !this.help(packet, resetter)) return false;
     if (table.hasStatus(row, Status.SeqAdjust) && !this.adjust(packet)) return false;
     return !isNew || this.confirm();
   }
@@ -104,7 +103,7 @@ export class Tracking {
     const { table } = this.conntrack;
     // Under translation its lines would have to be rewritten, and they are on the wire.
     if (table.hasStatus(row, Status.SrcNat | Status.DstNat)) return;
-    if (table.get(row, Field.Helper) === HelperId.Ftp) this.ftp.handle(packet, row, direction);
+    if (table.helper(row) === HelperId.Ftp) this.ftp.handle(packet, row, direction);
   }
 
   /** A rule's `CT --helper`, else the helper of the port, on either side of a translation. */
@@ -115,7 +114,7 @@ export class Tracking {
     let helper = this.flight.helperOfRule;
     if (helper === 0 && packet.protocol === Proto.Tcp && this.isFtpPort()) helper = HelperId.Ftp;
     if (helper === 0) return;
-    table.set(row, Field.Helper, helper);
+    table.setHelper(row, helper);
     table.addStatus(row, Status.Helper);
   }
 
@@ -152,8 +151,7 @@ export class Tracking {
   /** Enters the new connection. False where its tuple has been taken meanwhile. */
   confirm(): boolean {
     const { conntrack, flight } = this;
-    conntrack.table.set(flight.row, Field.InIf, flight.inIf);
-    conntrack.table.set(flight.row, Field.OutIf, flight.outIf);
+    conntrack.table.setInterfaces(flight.row, flight.inIf, flight.outIf);
     if (conntrack.confirm(flight.row)) return true;
     flight.reason = DropReason.TupleClash;
     return false;
@@ -171,6 +169,6 @@ export class Tracking {
   forgetSideTables(row: number): void {
     const { table } = this.conntrack;
     if (table.hasStatus(row, Status.SeqAdjust)) this.seqAdjust.forget(row);
-    if (table.get(row, Field.Helper) === HelperId.Ftp) this.ftp.forget(row);
+    if (table.helper(row) === HelperId.Ftp) this.ftp.forget(row);
   }
 }

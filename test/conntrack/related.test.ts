@@ -76,10 +76,7 @@ describe('an announced connection', () => {
       assert.equal(conntrack.fulfilled?.dport, DATA_PORT);
       assert.deepEqual(bench.takeEvents(), ['[EXP NEW 51210]', '[EXP DESTROY 51210]', '[NEW]']);
       assert.ok(table.hasStatus(row, Status.Expected));
-      assert.deepEqual(
-        [table.get(row, Field.Mark), table.get(row, Field.MasterHelper)],
-        [0x1234, 1],
-      );
+      assert.deepEqual([table.get(row, Field.Mark), table.masterHelper(row)], [0x1234, 1]);
       assert.equal(conntrack.masterOf(row), session.row);
       bench.send(session.data({ sport: 61000 }));
       assert.equal(bench.stateName(), 'RELATED', 'the SYN once more');
@@ -205,7 +202,7 @@ describe('the master of a connection', () => {
     const row = bench.send(session.data());
     bench.conntrack.destroy(session.row);
     assert.equal(bench.conntrack.masterOf(row), -1);
-    assert.equal(bench.table.get(row, Field.MasterHelper), 1, 'the helper is still known');
+    assert.equal(bench.table.masterHelper(row), 1, 'the helper is still known');
     bench.send(session.dataBack('SA'));
     assert.equal(bench.stateName(), 'ESTABLISHED');
   });

@@ -101,7 +101,7 @@ export class Bench {
 
   /** Seconds until the row expires. */
   left(row: number): number {
-    return this.table.get(row, Field.ExpiresAtSec) - this.clock.sec;
+    return this.table.secondsLeft(row, this.clock);
   }
 
   /** The name of the last packet's state. */

@@ -1,12 +1,18 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { Direction, defaultTimeouts, TcpState, tcpStateNames } from '../../src/conntrack/index.ts';
+import {
+  Direction,
+  defaultTimeouts,
+  TcpState,
+  TcpTimeout,
+  tcpStateNames,
+} from '../../src/conntrack/index.ts';
 import {
   TcpIndex,
   tcpFlagsValid,
   tcpIndex,
   tcpTransition,
-} from '../../src/conntrack/tcp-states.ts';
+} from '../../src/conntrack/tcp/states.ts';
 import { tcpFlagBits } from '../support/packets.ts';
 
 // New state by current state NO,SS,SR,ES,FW,CW,LA,TW,CL,S2, as read in nf_conntrack_proto_tcp.c
@@ -107,7 +113,15 @@ describe('default timeouts', () => {
       SYN_SENT2: 120,
     });
     assert.deepEqual(
-      [t.tcpUnacknowledged, t.udp, t.udpStream, t.icmp, t.icmpv6, t.generic, t.expectation],
+      [
+        t.tcp[TcpTimeout.Unacknowledged],
+        t.udp,
+        t.udpStream,
+        t.icmp,
+        t.icmpv6,
+        t.generic,
+        t.expectation,
+      ],
       [300, 30, 120, 30, 30, 600, 300],
     );
   });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { CtStateBit, Field, Status } from '../../src/conntrack/index.ts';
+import { CtStateBit, Status } from '../../src/conntrack/index.ts';
 import { Outcome } from '../../src/engine/index.ts';
 import { makeGateway } from '../support/gateway.ts';
 import { buildTcp } from '../support/packets.ts';
@@ -41,7 +41,7 @@ describe('without translation', () => {
     const { row } = gateway.engine.flight;
     const { table } = gateway.engine.tracking.conntrack;
     assert.ok(table.hasStatus(row, Status.Expected));
-    assert.equal(table.get(row, Field.Helper), 0);
+    assert.equal(table.helper(row), 0);
   });
 
   test('an expectation that nobody fulfils ends after 300 seconds', () => {

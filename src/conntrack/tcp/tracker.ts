@@ -1,29 +1,62 @@
-import type { Packet } from '../wire/index.ts';
-import { Direction, type DirectionCode, Status } from './constants.ts';
-import { Field } from './fields.ts';
-import type { ConntrackTable } from './table.ts';
-import { TcpIndex, TcpState, tcpIndex, tcpTransition } from './tcp-states.ts';
-import type { Timeouts } from './timeouts.ts';
+import type { Clock } from '../../base/index.ts';
+import type { Packet } from '../../wire/index.ts';
+import { Direction, type DirectionCode, Status } from '../constants.ts';
+import { Field } from '../fields.ts';
+import { TrackReason, type TrackReasonCode } from '../reasons.ts';
+import type { ConntrackSettings } from '../settings.ts';
+import type { ConntrackTable } from '../table.ts';
+import { TcpTimeout, type Timeouts } from '../timeouts.ts';
+import {
+  type ProtocolTracker,
+  type SequenceOffsets,
+  Tracked,
+  type TrackedCode,
+} from '../tracked.ts';
+import { TcpIndex, TcpState, tcpIndex, tcpTransition } from './states.ts';
 
-/** What a tracker says of a packet of a known connection. */
-export const Tracked = {
-  /** Part of the connection; state unchanged. */
-  Ok: 0,
-  /** Part of the connection; its state changed. */
-  Changed: 1,
-  Invalid: 2,
-  /** The old connection is over and this packet starts a new one on the same tuple. */
-  Reopen: 3,
-  /** Part of the connection, which ends with it. */
-  Ends: 4,
+/** Words of the row that are this tracker's. */
+const Word = {
+  /** Index and direction of the last packet. */
+  Last: Field.Track,
+  /** What was seen, per direction. */
+  Flags: Field.Track + 1,
+  /** Sequence number behind the last ignored SYN. */
+  LastEnd: Field.Track + 2,
 } as const;
-export type TrackedCode = (typeof Tracked)[keyof typeof Tracked];
 
-/** TcpFlags bits: a FIN of an orderly close was seen (IP_CT_TCP_FLAG_CLOSE_INIT), by direction. */
+/** Flags bits: a FIN of an orderly close was seen (IP_CT_TCP_FLAG_CLOSE_INIT), by direction. */
 const CLOSE_INIT = 1;
 
+/** The TCP tracker: nf_conntrack_proto_tcp.c. */
+export class TcpTracker implements ProtocolTracker {
+  reason: TrackReasonCode = TrackReason.None;
+  /** Set where translations change lengths. */
+  offsets: SequenceOffsets | null = null;
+  private readonly table: ConntrackTable;
+  private readonly clock: Clock;
+  private readonly settings: ConntrackSettings;
+
+  constructor(table: ConntrackTable, clock: Clock, settings: ConntrackSettings) {
+    this.table = table;
+    this.clock = clock;
+    this.settings = settings;
+  }
+
+  startRefusal(packet: Packet): TrackReasonCode {
+    const may = tcpMayStart(packet, this.settings.tcpLoose);
+    return may ? TrackReason.None : TrackReason.TcpInvalidNew;
+  }
+
+  start(): void {}
+
+  follow(row: number, direction: DirectionCode, packet: Packet, timeouts: Timeouts): TrackedCode {
+    this.reason = TrackReason.TcpInvalidState;
+    return trackTcp(this.table, row, direction, packet, this.clock, timeouts);
+  }
+}
+
 /** True where a segment may start (or, `loose`, be picked up as) a connection: tcp_new(). */
-export function tcpMayStart(packet: Packet, loose: boolean): boolean {
+function tcpMayStart(packet: Packet, loose: boolean): boolean {
   const state = tcpTransition(Direction.Original, tcpIndex(packet.tcpFlags), TcpState.None);
   if (state === TcpState.SynSent) return true;
   return loose && state < TcpState.Invalid;
@@ -33,12 +66,12 @@ export function tcpMayStart(packet: Packet, loose: boolean): boolean {
  * One segment through the state machine of nf_conntrack_proto_tcp.c (nf_conntrack_tcp_packet),
  * without the window checks. Sets state and timeout in the row.
  */
-export function trackTcp(
+function trackTcp(
   table: ConntrackTable,
   row: number,
   direction: DirectionCode,
   packet: Packet,
-  nowSec: number,
+  clock: Clock,
   timeouts: Timeouts,
 ): TrackedCode {
   const index = tcpIndex(packet.tcpFlags);
@@ -53,7 +86,7 @@ export function trackTcp(
       return letPass(table, row, direction, packet);
     }
     // Both ends start afresh, and so does the state.
-    table.set(row, Field.TcpFlags, 0);
+    table.set(row, Word.Flags, 0);
     oldState = TcpState.SynSent;
     newState = TcpState.SynRecv;
   }
@@ -68,9 +101,9 @@ export function trackTcp(
   const knocksAgain = newState === TcpState.SynSent && oldState === TcpState.SynSent;
   if (unanswered && knocksAgain) return Tracked.Ok;
   if (newState === TcpState.FinWait && oldState !== TcpState.FinWait) {
-    table.set(row, Field.TcpFlags, table.get(row, Field.TcpFlags) | (CLOSE_INIT << direction));
+    table.set(row, Word.Flags, table.get(row, Word.Flags) | (CLOSE_INIT << direction));
   }
-  table.set(row, Field.ExpiresAtSec, nowSec + timeoutFor(table, row, newState, timeouts));
+  table.refresh(row, clock, timeoutFor(table, row, newState, timeouts));
   return enter(table, row, oldState, newState);
 }
 
@@ -83,7 +116,7 @@ function letPass(
 ): TrackedCode {
   remember(table, row, direction, tcpIndex(packet.tcpFlags));
   // Read for a SYN only, which takes one sequence number itself.
-  table.set(row, Field.TcpLastEnd, (packet.seq + packet.payloadLen + 1) | 0);
+  table.set(row, Word.LastEnd, (packet.seq + packet.payloadLen + 1) | 0);
   return Tracked.Ok;
 }
 
@@ -103,7 +136,7 @@ function timeoutFor(table: ConntrackTable, row: number, state: number, timeouts:
   const timeout = timeouts.tcp[state]!;
   // Picked up in mid-stream and not yet answered: no five days for that.
   if (state === TcpState.Established && !table.hasStatus(row, Status.SeenReply)) {
-    return Math.min(timeout, timeouts.tcpUnacknowledged);
+    return Math.min(timeout, timeouts.tcp[TcpTimeout.Unacknowledged]!);
   }
   return timeout;
 }
@@ -125,8 +158,8 @@ function becomesAssured(
 
 /** A SYN may reuse the tuple after an orderly close, or after a reset from the same side. */
 function mayReopen(table: ConntrackTable, row: number, direction: DirectionCode): boolean {
-  if (table.get(row, Field.TcpFlags) !== 0) return true;
-  const last = table.get(row, Field.TcpLast);
+  if (table.get(row, Word.Flags) !== 0) return true;
+  const last = table.get(row, Word.Last);
   return last >> 1 === TcpIndex.Rst && (last & 1) === direction;
 }
 
@@ -141,11 +174,11 @@ function answersIgnoredSyn(
   packet: Packet,
 ): boolean {
   if (tcpIndex(packet.tcpFlags) !== TcpIndex.SynAck) return false;
-  const last = table.get(row, Field.TcpLast);
+  const last = table.get(row, Word.Last);
   const ignoredFromThere = last >> 1 === TcpIndex.Syn && (last & 1) !== direction;
-  return ignoredFromThere && packet.ack === table.get(row, Field.TcpLastEnd);
+  return ignoredFromThere && packet.ack === table.get(row, Word.LastEnd);
 }
 
 function remember(table: ConntrackTable, row: number, direction: number, index: number): void {
-  table.set(row, Field.TcpLast, (index << 1) | direction);
+  table.set(row, Word.Last, (index << 1) | direction);
 }

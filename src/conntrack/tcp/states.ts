@@ -1,4 +1,4 @@
-import { TcpFlag } from '../wire/index.ts';
+import { TcpFlag } from '../../wire/index.ts';
 
 /** TCP connection states, numbered as in include/uapi/linux/netfilter/nf_conntrack_tcp.h. */
 export const TcpState = {

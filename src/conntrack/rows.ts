@@ -1,0 +1,187 @@
+import type { Arena, Clock } from '../base/index.ts';
+import { type DirectionCode, Status } from './constants.ts';
+import { COUNTERS_PER_ROW, Field, ROW_WORDS } from './fields.ts';
+import type { Tuple } from './tuple.ts';
+
+/**
+ * The rows of the connection table as plain integers, and what can be read and written of one row
+ * (see `Field`). Knows nothing of the index: `ConntrackTable` adds it.
+ */
+export class ConntrackRows {
+  readonly rows: Int32Array;
+  readonly counters: Float64Array;
+  readonly capacity: number;
+  /** Rows in use, unconfirmed ones included. */
+  count = 0;
+  /** Rows below this number have been used at some time: sweeps look no further. */
+  highWater = 0;
+  private freeHead = -1;
+  private nextId = 1;
+
+  constructor(arena: Arena, capacity: number) {
+    this.capacity = capacity;
+    this.rows = arena.int32(capacity * ROW_WORDS);
+    this.counters = arena.float64(capacity * COUNTERS_PER_ROW);
+  }
+
+  /** Takes a free row and clears it, or returns -1 where the table is full. */
+  allocate(): number {
+    let row = this.freeHead;
+    if (row >= 0) {
+      this.freeHead = this.rows[row * ROW_WORDS + Field.Next]!;
+    } else {
+      if (this.highWater >= this.capacity) return -1;
+      row = this.highWater++;
+    }
+    const at = row * ROW_WORDS;
+    this.rows.fill(0, at, at + ROW_WORDS);
+    this.rows[at + Field.MasterRow] = -1;
+    this.rows[at + Field.Id] = this.takeId();
+    this.counters.fill(0, row * COUNTERS_PER_ROW, (row + 1) * COUNTERS_PER_ROW);
+    this.count++;
+    return row;
+  }
+
+  private takeId(): number {
+    const id = this.nextId;
+    this.nextId = (this.nextId + 1) | 0 || 1;
+    return id;
+  }
+
+  /** Gives a row back. It must not stand in the index any more. */
+  release(row: number): void {
+    const at = row * ROW_WORDS;
+    this.rows[at + Field.Id] = 0;
+    this.rows[at + Field.Status] = 0;
+    this.rows[at + Field.Next] = this.freeHead;
+    this.freeHead = row;
+    this.count--;
+  }
+
+  readTuple(row: number, direction: DirectionCode, out: Tuple): void {
+    out.read(this.rows, tupleAt((row << 1) | direction));
+  }
+
+  writeTuple(row: number, direction: DirectionCode, tuple: Tuple): void {
+    tuple.write(this.rows, tupleAt((row << 1) | direction));
+  }
+
+  /** Zone of a direction, without reading the rest of its tuple. */
+  zone(row: number, direction: DirectionCode): number {
+    return this.rows[tupleAt((row << 1) | direction)]! >>> 16;
+  }
+
+  protocol(row: number): number {
+    return this.rows[row * ROW_WORDS]! & 0xff;
+  }
+
+  get(row: number, field: number): number {
+    return this.rows[row * ROW_WORDS + field]!;
+  }
+
+  set(row: number, field: number, value: number): void {
+    this.rows[row * ROW_WORDS + field] = value;
+  }
+
+  hasStatus(row: number, bit: number): boolean {
+    return (this.rows[row * ROW_WORDS + Field.Status]! & bit) !== 0;
+  }
+
+  addStatus(row: number, bits: number): void {
+    this.rows[row * ROW_WORDS + Field.Status]! |= bits;
+  }
+
+  removeStatus(row: number, bits: number): void {
+    this.rows[row * ROW_WORDS + Field.Status]! &= ~bits;
+  }
+
+  /** Lets a connection live for so many seconds from now, unless its timeout is fixed. */
+  refresh(row: number, clock: Clock, seconds: number): void {
+    const at = row * ROW_WORDS;
+    if ((this.rows[at + Field.Status]! & Status.FixedTimeout) !== 0) return;
+    this.rows[at + Field.ExpiresAt] = (clock.ms + seconds * 1000) | 0;
+  }
+
+  /** True from the moment at which the connection's time is over. */
+  isOver(row: number, clock: Clock): boolean {
+    return ((this.rows[row * ROW_WORDS + Field.ExpiresAt]! - clock.ms) | 0) <= 0;
+  }
+
+  /** Whole seconds that a connection has left, 0 where its time is over. */
+  secondsLeft(row: number, clock: Clock): number {
+    const left = (this.rows[row * ROW_WORDS + Field.ExpiresAt]! - clock.ms) | 0;
+    return left <= 0 ? 0 : (left / 1000) | 0;
+  }
+
+  /** Number of the helper that watches the connection, 0 for none. */
+  helper(row: number): number {
+    return this.rows[row * ROW_WORDS + Field.Attached]! & 0xff;
+  }
+
+  setHelper(row: number, helper: number): void {
+    const at = row * ROW_WORDS + Field.Attached;
+    this.rows[at] = (this.rows[at]! & ~0xff) | helper;
+  }
+
+  /** Helper of the master, kept with the connection because the master may end first. */
+  masterHelper(row: number): number {
+    return (this.rows[row * ROW_WORDS + Field.Attached]! >>> 8) & 0xff;
+  }
+
+  setMasterHelper(row: number, helper: number): void {
+    const at = row * ROW_WORDS + Field.Attached;
+    this.rows[at] = (this.rows[at]! & ~0xff00) | (helper << 8);
+  }
+
+  /** Number of the connection's timeouts in `TimeoutSets`, 0 for the general ones. */
+  timeoutSet(row: number): number {
+    return this.rows[row * ROW_WORDS + Field.Attached]! >>> 16;
+  }
+
+  setTimeoutSet(row: number, number: number): void {
+    const at = row * ROW_WORDS + Field.Attached;
+    this.rows[at] = (this.rows[at]! & 0xffff) | (number << 16);
+  }
+
+  /** Interface that the first packet came in by, -1 for none. */
+  inIf(row: number): number {
+    return (this.rows[row * ROW_WORDS + Field.Interfaces]! << 16) >> 16;
+  }
+
+  /** Interface that it went out of, -1 for none. */
+  outIf(row: number): number {
+    return this.rows[row * ROW_WORDS + Field.Interfaces]! >> 16;
+  }
+
+  setInterfaces(row: number, inIf: number, outIf: number): void {
+    this.rows[row * ROW_WORDS + Field.Interfaces] = (outIf << 16) | (inIf & 0xffff);
+  }
+
+  /** True where the row holds a connection (confirmed or not). */
+  inUse(row: number): boolean {
+    return row >= 0 && row < this.highWater && this.rows[row * ROW_WORDS + Field.Id] !== 0;
+  }
+
+  countPacket(row: number, direction: DirectionCode, bytes: number): void {
+    const at = row * COUNTERS_PER_ROW + direction * 2;
+    this.counters[at]! += 1;
+    this.counters[at + 1]! += bytes;
+  }
+
+  zeroCounters(row: number): void {
+    this.counters.fill(0, row * COUNTERS_PER_ROW, (row + 1) * COUNTERS_PER_ROW);
+  }
+
+  packets(row: number, direction: DirectionCode): number {
+    return this.counters[row * COUNTERS_PER_ROW + direction * 2]!;
+  }
+
+  bytes(row: number, direction: DirectionCode): number {
+    return this.counters[row * COUNTERS_PER_ROW + direction * 2 + 1]!;
+  }
+}
+
+/** Where in the rows the tuple stands that a reference (row << 1 | direction) names. */
+export function tupleAt(ref: number): number {
+  return (ref >> 1) * ROW_WORDS + ((ref & 1) === 0 ? Field.Original : Field.Reply);
+}
