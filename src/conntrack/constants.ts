@@ -32,6 +32,8 @@ export const Status = {
   DstNatDone: 1 << 8,
   Dying: 1 << 9,
   FixedTimeout: 1 << 10,
+  /** Lost a clash at its confirmation and lives beside the winner for a moment (IPS_NAT_CLASH). */
+  NatClash: 1 << 12,
   Helper: 1 << 13,
   /** Mask of the bits that the kernel has too. */
   Visible: 0xffff,
@@ -41,4 +43,6 @@ export const Status = {
   Timestamped: 1 << 17,
   /** Stands in the index of sources. */
   InSourceIndex: 1 << 18,
+  /** Has labels, see `Labels`. */
+  Labelled: 1 << 19,
 } as const;

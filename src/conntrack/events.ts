@@ -8,6 +8,11 @@ export interface ConntrackListener {
   connectionNew(row: number): void;
   connectionUpdate(row: number): void;
   connectionDestroy(row: number): void;
+  /**
+   * A new connection was refused for want of room. Said no more than ten times in five seconds;
+   * `suppressed` is how many refusals of the interval before were not said.
+   */
+  tableFull(suppressed: number): void;
   expectationNew(expectation: Expectation): void;
   expectationDestroy(expectation: Expectation): void;
 }

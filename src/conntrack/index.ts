@@ -3,9 +3,17 @@
  * generic trackers, timeouts, expectations, events. Knows nothing of rule text, FTP or sockets.
  *
  * Invariants: a confirmed row stands in the index under both tuples; an unconfirmed one under none.
- * A row's `Id` is never zero while it is in use and differs from its earlier users'. All memory is
- * taken at construction. `track` is hot and allocates nothing for an established connection.
+ * A row's `Id` is never zero while it is in use and differs from its earlier users'. Memory for rows
+ * is reserved ahead and costs nothing until it is used; the index grows a little at a time. `track` is hot and allocates nothing for an established connection.
  */
+export {
+  CommandResult,
+  type CommandResultCode,
+  type EntryChange,
+  EntryCommands,
+  isPossibleTuple,
+  type NewEntry,
+} from './by-command.ts';
 export {
   CtStateBit,
   Direction,
@@ -17,18 +25,27 @@ export {
   type Expectation,
   type ExpectationDraft,
   ExpectationTable,
+  ExpectFlag,
   ExpectResult,
   type ExpectResultCode,
+  isExpectationOver,
 } from './expectations.ts';
 export { Field } from './fields.ts';
+export { givesWay, isOpening } from './giving-way.ts';
+export { LABELS, Labels } from './labels.ts';
+export { SctpWord, shownSctpTag } from './protocols/sctp-association.ts';
+export { sctpStateNames } from './protocols/sctp-states.ts';
 export { TrackReason, type TrackReasonCode, trackReasonNames } from './reasons.ts';
+export { ConntrackSizeError } from './room.ts';
 export {
   type ConntrackSettings,
   type ConntrackStats,
   defaultConntrackSettings,
 } from './settings.ts';
+export { SourceIndex } from './source-index.ts';
 export { ConntrackTable } from './table.ts';
 export { TcpState, tcpStateNames } from './tcp/states.ts';
+export { SideFlag as TcpSideFlag } from './tcp/words.ts';
 export { Template } from './template.ts';
 export { type TimeoutOverrides, TimeoutSets } from './timeout-sets.ts';
 export {

@@ -8,20 +8,46 @@ import type { Tuple } from './tuple.ts';
  * (see `Field`). Knows nothing of the index: `ConntrackTable` adds it.
  */
 export class ConntrackRows {
-  readonly rows: Int32Array;
-  readonly counters: Float64Array;
-  readonly capacity: number;
+  /** Another array after `reserve`: not to be kept. */
+  rows: Int32Array;
+  /** Rows that memory is reserved for. Memory of rows that were never used costs nothing. */
+  capacity: number;
   /** Rows in use, unconfirmed ones included. */
   count = 0;
   /** Rows below this number have been used at some time: sweeps look no further. */
   highWater = 0;
+  private counters: Float64Array;
+  private readonly arena: Arena;
   private freeHead = -1;
   private nextId = 1;
 
   constructor(arena: Arena, capacity: number) {
+    this.arena = arena;
     this.capacity = capacity;
     this.rows = arena.int32(capacity * ROW_WORDS);
     this.counters = arena.float64(capacity * COUNTERS_PER_ROW);
+  }
+
+  /**
+   * Makes room for `capacity` rows. The rows in use are copied, which takes its time in a large
+   * table. False, and nothing changed, where so much memory is not to be had.
+   */
+  reserve(capacity: number): boolean {
+    if (capacity <= this.capacity) return true;
+    const used = this.highWater;
+    try {
+      const rows = this.arena.int32(capacity * ROW_WORDS);
+      const counters = this.arena.float64(capacity * COUNTERS_PER_ROW);
+      rows.set(this.rows.subarray(0, used * ROW_WORDS));
+      counters.set(this.counters.subarray(0, used * COUNTERS_PER_ROW));
+      this.rows = rows;
+      this.counters = counters;
+    } catch (error) {
+      if (error instanceof RangeError) return false;
+      throw error;
+    }
+    this.capacity = capacity;
+    return true;
   }
 
   /** Takes a free row and clears it, or returns -1 where the table is full. */

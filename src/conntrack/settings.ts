@@ -6,9 +6,12 @@ import { defaultTimeouts, type Timeouts } from './timeouts.ts';
  * at each packet, so that a change holds from the next one on.
  */
 export interface ConntrackSettings {
-  /** Most connections at once (`max`). Changed through `Conntrack.setMaximum` only. */
+  /** Most connections at once (`max`), 0 for no limit. Changed through `Conntrack.setMaximum` only. */
   maximum: number;
-  /** Size hint for the index (`buckets`); 0 to derive it from `maximum`. */
+  /**
+   * Size of the index (`buckets`); 0 to derive it from `maximum`, which the tracker does when it is
+   * made. Changed through `Conntrack.setBuckets` only.
+   */
   buckets: number;
   /** Most expectations at once (`expect_max`). */
   expectMaximum: number;
@@ -51,7 +54,12 @@ export function defaultConntrackSettings(): ConntrackSettings {
   };
 }
 
-/** Counters under the column names of `conntrack -S`. */
+/**
+ * Counters under the column names of `conntrack -S`, counting what the kernel counts: `found` tuples
+ * that a translation wanted and were taken, `insert` entries that a command made, `insert_failed`
+ * clashes at confirmation, `error` ICMP messages that belong to nothing. `clash_resolve` stays 0, as
+ * packets come one by one.
+ */
 export interface ConntrackStats {
   found: number;
   invalid: number;

@@ -112,9 +112,12 @@ function withTcp(general: Timeouts, seconds: ReadonlyMap<string, number>): Timeo
     const state = tcpNames[name];
     if (state !== undefined) tcp[state] = value;
   }
+  // As tcp_timeout_nlattr_to_obj of nf_conntrack_proto_tcp.c.
+  tcp[TcpState.None] = tcp[TcpState.SynSent]!;
   return { ...general, tcp };
 }
 
+/** `heartbeat_acked` is taken too, for the sake of old scripts: no association has that state now. */
 const sctpNames: Readonly<Record<string, number>> = {
   closed: SctpState.Closed,
   cookie_wait: SctpState.CookieWait,
@@ -132,5 +135,7 @@ function withSctp(general: Timeouts, seconds: ReadonlyMap<string, number>): Time
     const state = sctpNames[name];
     if (state !== undefined) sctp[state] = value;
   }
+  // As sctp_timeout_nlattr_to_obj of nf_conntrack_proto_sctp.c.
+  sctp[SctpState.None] = sctp[SctpState.Closed]!;
   return { ...general, sctp };
 }

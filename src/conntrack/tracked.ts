@@ -15,6 +15,11 @@ export const Tracked = {
   Reopen: 3,
   /** Part of the connection, which ends with it. */
   Ends: 4,
+  /**
+   * Let pass as part of the connection, which takes no notice of it: neither its time nor its counters
+   * move (where the kernel accepts without nf_ct_refresh_acct).
+   */
+  Uncounted: 6,
   /** To be dropped at once, without asking any rule. */
   Drop: 5,
 } as const;

@@ -168,6 +168,19 @@ export class Tuple {
     );
   }
 
+  /** True where nothing differs, the zone included. */
+  equals(other: Tuple): boolean {
+    return this.meta === other.meta && this.ports === other.ports && this.sameAddresses(other);
+  }
+
+  /** Destination address, as four words of which IPv4 uses the first. */
+  setDestination(w0: number, w1: number, w2: number, w3: number): void {
+    this.d0 = w0;
+    this.d1 = w1;
+    this.d2 = w2;
+    this.d3 = w3;
+  }
+
   hash(seed: number): number {
     let h = mix32(mix32(seed, this.s0), this.d0);
     if ((this.meta & WIDE) !== 0) {

@@ -4,20 +4,22 @@ import {
   type DirectionCode,
   type Expectation,
   Field,
+  SctpWord,
   Status,
+  shownSctpTag,
   Tuple,
-  tcpStateNames,
 } from '../conntrack/index.ts';
 import type { Engine } from '../engine/index.ts';
 import { helperName, kindName } from '../helpers/index.ts';
 import { formatAddress, Proto } from '../wire/index.ts';
 import type { ConntrackDto, CountedTupleDto, ExpectDto, StatsDto, TupleDto } from './protocol.ts';
+import { hasPortFields, stateName } from './state-names.ts';
 
 /** The tables as plain objects, for screens, events and JSON. Cold path only. */
 
 const tuple = new Tuple();
 
-/** One connection, as it is now. */
+/** One connection, as it is now. `RowText` says the same as text. */
 export function connectionDto(engine: Engine, row: number): ConntrackDto {
   const { conntrack } = engine.tracking;
   const { table } = conntrack;
@@ -32,8 +34,8 @@ export function connectionDto(engine: Engine, row: number): ConntrackDto {
     proto: protocol,
     accounting: table.hasStatus(row, Status.Accounting),
     timestamped: table.hasStatus(row, Status.Timestamped),
-    labels: null,
-    state: protocol === Proto.Tcp ? (tcpStateNames[table.get(row, Field.State)] ?? '') : '',
+    labels: conntrack.labels.list(row),
+    state: stateName(table, row),
     timeout: table.secondsLeft(row, engine.clock),
     orig: countedTuple(engine, row, Direction.Original),
     reply: countedTuple(engine, row, Direction.Reply),
@@ -45,6 +47,10 @@ export function connectionDto(engine: Engine, row: number): ConntrackDto {
     startSec: engine.clock.baseEpochSec + startSec,
     deltaTime: nowSec - startSec,
     masterId: master < 0 ? null : table.get(master, Field.Id) >>> 0,
+    ...(protocol === Proto.Sctp && {
+      origVtag: shownSctpTag(table.get(row, SctpWord.TagOriginal)),
+      replyVtag: shownSctpTag(table.get(row, SctpWord.TagReply)),
+    }),
   };
 }
 
@@ -79,29 +85,29 @@ export function tupleDto(engine: Engine, row: number, direction: DirectionCode):
   if (protocol === Proto.Icmp || protocol === Proto.Icmpv6) {
     return { ...ends, icmpType: dstPort >> 8, icmpCode: dstPort & 0xff, icmpId: srcPort };
   }
-  return { ...ends, sport: srcPort, dport: dstPort };
+  return hasPortFields(protocol) ? { ...ends, sport: srcPort, dport: dstPort } : ends;
 }
 
-/** One expectation: source port open, everything else exact. */
+/** One expectation. Of the destination everything counts, and the mask says so. */
 export function expectationDto(engine: Engine, expectation: Expectation): ExpectDto {
-  const { family, src, dst } = expectation;
-  const allOnes = family === 6 ? 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff' : '255.255.255.255';
+  const { family, src, srcMask, dst } = expectation;
+  const left = (expectation.expiresAt - engine.clock.ms) | 0;
   return {
     id: expectation.id,
     family: family === 6 ? 6 : 4,
-    timeout: Math.max(0, expectation.expiresAtSec - engine.clock.sec),
+    timeout: left <= 0 ? 0 : (left / 1000) | 0,
     proto: expectation.protocol,
     src: formatAddress(family, ...src),
     dst: formatAddress(family, ...dst),
-    sport: 0,
+    sport: expectation.sport,
     dport: expectation.dport,
-    maskSrc: allOnes,
-    maskDst: allOnes,
-    maskSport: 0,
+    maskSrc: formatAddress(family, ...srcMask),
+    maskDst: formatAddress(family, -1, -1, -1, -1),
+    maskSport: expectation.sportMask,
     maskDport: 65_535,
     master: tupleDto(engine, expectation.masterRow, Direction.Original),
-    class: 0,
-    flags: 0,
+    class: expectation.class,
+    flags: expectation.flags,
     zone: expectation.zone,
     helper: helperName(expectation.helper),
     kind: expectationKind(expectation.kind),
@@ -126,9 +132,9 @@ export function statsDto(engine: Engine): StatsDto {
     early_drop: stats.earlyDrop,
     error: stats.error,
     search_restart: 0,
-    clash_resolve: 0,
+    clash_resolve: stats.clashResolve,
     chaintoolong: 0,
-    expect_new: expectations.created,
+    expect_new: expectations.fulfilled,
     expect_create: expectations.created,
     expect_delete: expectations.deleted,
   };

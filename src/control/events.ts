@@ -1,10 +1,16 @@
 import { Direction, type Expectation } from '../conntrack/index.ts';
 import type { Engine, EngineListener } from '../engine/index.ts';
 import type { FtpRefusal } from '../helpers/index.ts';
-import { connectionDto, expectationDto, tupleDto } from './dto.ts';
-import type { ConntrackEventDto, EventName, ExpectEventDto, HelperEventDto } from './protocol.ts';
+import { expectationDto, tupleDto } from './dto.ts';
+import type { EventCauseDto, EventName, ExpectEventDto, HelperEventDto } from './protocol.ts';
+import { RowText } from './row-text.ts';
 
 type Subscriber<T> = (event: T) => void;
+/** Gets a connection event as the JSON text of a `ConntrackEventDto`. */
+export type ConnectionSubscriber = (name: EventName, text: string) => void;
+
+/** `events` of the settings: 0 is none at all (nf_conntrack_events). */
+const NO_EVENTS = 0;
 
 /** The daemon's own log: what an administrator wants to read without having asked for it. */
 export interface EventLog {
@@ -14,22 +20,26 @@ export interface EventLog {
 }
 
 /**
- * Fans the engine's events out to whoever listens. An event becomes an object only while somebody
- * does, so that a gateway nobody watches pays nothing.
+ * Fans the engine's events out to whoever listens. An event is put into words only while somebody
+ * does, and only once, so that a gateway nobody watches pays nothing.
  */
 export class EventHub implements EngineListener {
   private readonly engine: Engine;
   private readonly log: EventLog;
-  private readonly connections = new Set<Subscriber<ConntrackEventDto>>();
+  private readonly rowText: RowText;
+  private readonly connections = new Set<ConnectionSubscriber>();
   private readonly expectations = new Set<Subscriber<ExpectEventDto | HelperEventDto>>();
+
+  private cause: EventCauseDto | null = null;
 
   constructor(engine: Engine, log: EventLog) {
     this.engine = engine;
+    this.rowText = new RowText(engine);
     this.log = log;
   }
 
   /** Calls `subscriber` for every connection event until the returned function is called. */
-  watchConnections(subscriber: Subscriber<ConntrackEventDto>): () => void {
+  watchConnections(subscriber: ConnectionSubscriber): () => void {
     this.connections.add(subscriber);
     return () => this.connections.delete(subscriber);
   }
@@ -38,6 +48,16 @@ export class EventHub implements EngineListener {
   watchExpectations(subscriber: Subscriber<ExpectEventDto | HelperEventDto>): () => void {
     this.expectations.add(subscriber);
     return () => this.expectations.delete(subscriber);
+  }
+
+  /** Runs a command: the connection events that it causes say who gave it. */
+  causedBy<T>(cause: EventCauseDto | null, run: () => T): T {
+    this.cause = cause;
+    try {
+      return run();
+    } finally {
+      this.cause = null;
+    }
   }
 
   connectionNew(row: number): void {
@@ -80,9 +100,12 @@ export class EventHub implements EngineListener {
 
   private tellConnection(event: EventName, row: number): void {
     if (this.connections.size === 0) return;
-    const entry = connectionDto(this.engine, row);
-    const told = { event, time: this.engine.clock.epochSeconds(), entry };
-    for (const subscriber of this.connections) subscriber(told);
+    const { engine } = this;
+    if (engine.tracking.conntrack.settings.events === NO_EVENTS) return;
+    const cause = this.cause === null ? '' : `"cause":${JSON.stringify(this.cause)},`;
+    const head = `{"event":"${event}","time":${engine.clock.epochSeconds()},${cause}`;
+    const text = `${head}"entry":${this.rowText.of(row)}}`;
+    for (const subscriber of this.connections) subscriber(event, text);
   }
 
   private tellExpectation(event: 'NEW' | 'DESTROY', expectation: Expectation): void {

@@ -1,18 +1,28 @@
-import { Field, Status } from '../conntrack/index.ts';
 import type { Engine } from '../engine/index.ts';
 import type { LoadOptions } from '../rules/index.ts';
 import { answerApply, answerSettle, answerTrial } from './apply.ts';
-import { connectionDto, expectationDto, statsDto } from './dto.ts';
+import { statsDto } from './dto.ts';
+import {
+  createEntry,
+  deleteEntries,
+  flushEntries,
+  getEntry,
+  listEntries,
+  updateEntries,
+} from './entries.ts';
+import { RequestError } from './entry-args.ts';
 import type { EventHub } from './events.ts';
+import {
+  createExpectation,
+  deleteExpectations,
+  flushExpectations,
+  listExpectations,
+} from './expects.ts';
+import { followConnections, followExpectations } from './follow.ts';
 import { answerIptablesCommand, answerRestore, answerSave } from './iptables.ts';
-import type { ControlRequest, EventName } from './protocol.ts';
+import type { ControlRequest } from './protocol.ts';
 import type { RuleChanges } from './rule-changes.ts';
 import type { Reply, RequestHandler } from './serve-lines.ts';
-
-/** Rows looked at before the packet loop gets its turn again. */
-const ROWS_PER_TURN = 2048;
-/** Events kept for a reader that is too slow; beyond that it is cut off. */
-const MAX_EVENTS_WAITING = 65_536;
 
 /** What the daemon itself answers for. */
 export interface GatewayHost {
@@ -28,13 +38,20 @@ export interface GatewayHost {
   reload(): readonly string[];
   /** What `status` shows beside the engine's own counters. */
   status(): Record<string, unknown>;
+  /** What turns of long answers are measured by; the process's own monotonic clock if absent. */
+  readonly monotonicMs?: () => number;
 }
 
 /** Answers every request of the control socket from a running engine. */
 export function gatewayHandler(host: GatewayHost): RequestHandler {
-  return (request, reply, signal) => {
+  return async (request, reply, signal) => {
     host.refreshClock();
-    return answer(host, request, reply, signal);
+    try {
+      await answer(host, request, reply, signal);
+    } catch (error) {
+      if (!(error instanceof RequestError)) throw error;
+      reply.error(error.code, error.message);
+    }
   };
 }
 
@@ -45,33 +62,40 @@ async function answer(
   signal: AbortSignal,
 ): Promise<void> {
   const { engine } = host;
+  const { args } = request;
   const { conntrack } = engine.tracking;
   switch (request.cmd) {
     case 'conntrack.list':
-      return listConnections(engine, request, reply, signal);
+      return listEntries(host, args, reply, signal);
     case 'conntrack.count':
       return reply.done({ count: conntrack.table.count });
     case 'conntrack.flush':
-      conntrack.flush(typeof request.args.family === 'number' ? request.args.family : null);
-      return reply.done();
+      return flushEntries(host, args, reply);
+    case 'conntrack.get':
+      return getEntry(host, args, reply);
+    case 'conntrack.create':
+      return createEntry(host, args, reply);
+    case 'conntrack.update':
+      return updateEntries(host, args, reply);
     case 'conntrack.delete':
-      return deleteConnections(engine, request, reply);
+      return deleteEntries(host, args, reply);
     case 'conntrack.stats':
       await reply.item(statsDto(engine));
       return reply.done();
     case 'conntrack.events':
-      return followConnections(host, request, reply, signal);
+      return followConnections(host.events, args, reply, signal);
     case 'expect.list':
-      return listExpectations(engine, request, reply);
+      return listExpectations(host, args, reply);
     case 'expect.count':
       return reply.done({ count: conntrack.expectations.count });
     case 'expect.flush':
-      for (const expectation of conntrack.expectations.all()) {
-        conntrack.expectations.remove(expectation);
-      }
-      return reply.done();
+      return flushExpectations(host, reply);
+    case 'expect.create':
+      return createExpectation(host, args, reply);
+    case 'expect.delete':
+      return deleteExpectations(host, args, reply);
     case 'expect.events':
-      return follow((tell) => host.events.watchExpectations(tell), reply, signal);
+      return followExpectations(host.events, reply, signal);
     case 'iptables.command':
       return answerIptablesCommand(host, request, reply);
     case 'iptables.restore':
@@ -95,117 +119,6 @@ async function answer(
   }
 }
 
-/** Lists row by row, letting packets pass in between: a long dump does not stop the gateway. */
-async function listConnections(
-  engine: Engine,
-  request: ControlRequest,
-  reply: Reply,
-  signal: AbortSignal,
-): Promise<void> {
-  const { table } = engine.tracking.conntrack;
-  const zero = request.args.zero === true;
-  for (let row = 0; row < table.highWater && !signal.aborted; row++) {
-    if (row % ROWS_PER_TURN === ROWS_PER_TURN - 1) await nextTurn();
-    if (!isListed(engine, row)) continue;
-    const waited = reply.item(connectionDto(engine, row));
-    if (zero) table.zeroCounters(row);
-    if (waited !== undefined) await waited;
-  }
-  reply.done();
-}
-
-/** Confirmed, and its time not over: what a packet would still find. */
-function isListed(engine: Engine, row: number): boolean {
-  const { table } = engine.tracking.conntrack;
-  return table.hasStatus(row, Status.Confirmed) && !table.isOver(row, engine.clock);
-}
-
-async function deleteConnections(
-  engine: Engine,
-  request: ControlRequest,
-  reply: Reply,
-): Promise<void> {
-  const { conntrack } = engine.tracking;
-  const ids = request.args.ids;
-  if (!Array.isArray(ids)) return reply.error('BAD_REQUEST', 'ids: an array of numbers expected');
-  const wanted = new Set<unknown>(ids);
-  const { table } = conntrack;
-  for (let row = 0; row < table.highWater; row++) {
-    if (!table.hasStatus(row, Status.Confirmed)) continue;
-    if (!wanted.has(table.get(row, Field.Id) >>> 0)) continue;
-    const entry = connectionDto(engine, row);
-    conntrack.destroy(row);
-    await reply.item(entry);
-  }
-  reply.done();
-}
-
-async function listExpectations(
-  engine: Engine,
-  request: ControlRequest,
-  reply: Reply,
-): Promise<void> {
-  const family = request.args.family;
-  for (const expectation of engine.tracking.conntrack.expectations.all()) {
-    if (family !== undefined && expectation.family !== family) continue;
-    if (expectation.expiresAtSec <= engine.clock.sec) continue;
-    await reply.item(expectationDto(engine, expectation));
-  }
-  reply.done();
-}
-
-function followConnections(
-  host: GatewayHost,
-  request: ControlRequest,
-  reply: Reply,
-  signal: AbortSignal,
-): Promise<void> {
-  const names = request.args.events;
-  const wanted = Array.isArray(names) ? new Set<EventName>(names as EventName[]) : null;
-  return follow(
-    (tell) =>
-      host.events.watchConnections((event) => {
-        if (wanted === null || wanted.has(event.event)) tell(event);
-      }),
-    reply,
-    signal,
-  );
-}
-
-/**
- * Passes events on until the client goes. The packet path never waits for a reader: events queue
- * up to a limit, then the reader is cut off with a word.
- */
-async function follow<T>(
-  watch: (tell: (event: T) => void) => () => void,
-  reply: Reply,
-  signal: AbortSignal,
-): Promise<void> {
-  const queue: T[] = [];
-  let wake = () => {};
-  const stop = watch((event) => {
-    queue.push(event);
-    wake();
-  });
-  signal.addEventListener('abort', () => wake(), { once: true });
-  try {
-    while (!signal.aborted) {
-      if (queue.length > MAX_EVENTS_WAITING) {
-        return reply.error('EVENTS_LOST', 'events come faster than they are read');
-      }
-      if (queue.length === 0) {
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-        });
-      }
-      for (const event of queue.splice(0)) await reply.item(event);
-    }
-  } finally {
-    stop();
-  }
-  reply.done();
-}
-
 function answerReload(host: GatewayHost, reply: Reply): void {
   const problems = host.reload();
   if (problems.length === 0) reply.done({ reloaded: true });
@@ -223,10 +136,4 @@ function engineStatus(engine: Engine): Record<string, unknown> {
     expectations: conntrack.expectations.count,
     ftp: ftp.counters,
   };
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => {
-    setImmediate(resolve);
-  });
 }

@@ -4,7 +4,7 @@
  */
 export { type ControlAnswer, ControlClient, ControlError } from './client.ts';
 export { connectionDto, expectationDto, statsDto, tupleDto } from './dto.ts';
-export { EventHub, type EventLog } from './events.ts';
+export { type ConnectionSubscriber, EventHub, type EventLog } from './events.ts';
 export { type GatewayHost, gatewayHandler } from './gateway.ts';
 export {
   LineDecoder,
@@ -18,6 +18,8 @@ export {
   type ApplyArgs,
   type ApplyItemDto,
   type BitsMatchDto,
+  type CausedArgs,
+  type ChangedEntryDto,
   type ConntrackChangeDto,
   type ConntrackCreateDto,
   type ConntrackDto,

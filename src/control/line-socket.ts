@@ -96,8 +96,13 @@ export class LineWriter {
    * stream the object is dropped and the promise settles: the reader of the connection tells of that.
    */
   write(object: object): void | Promise<void> {
+    return this.writeText(`${JSON.stringify(object)}\n`);
+  }
+
+  /** The same for objects that are text already, each with its newline. */
+  writeText(lines: string | Uint8Array): void | Promise<void> {
     if (this.stream.destroyed || this.stream.writableEnded) return undefined;
-    if (this.stream.write(`${JSON.stringify(object)}\n`)) return undefined;
+    if (this.stream.write(lines)) return undefined;
     this.draining ??= new Promise((resolve) => {
       this.release = resolve;
     });

@@ -58,6 +58,15 @@ export interface ConntrackDto {
   /** Seconds since then; for a destroyed entry, its whole life. */
   deltaTime: number;
   masterId: number | null;
+  /** Verification tags of an SCTP association. */
+  origVtag?: number;
+  replyVtag?: number;
+}
+
+/** An entry after a command that was to change it. */
+export interface ChangedEntryDto extends ConntrackDto {
+  /** Error code where it was not changed. */
+  failure?: string;
 }
 
 /** Source and destination of a translation that a command asks for; ports are optional. */
@@ -80,6 +89,9 @@ export interface ConntrackChangeDto {
   /** Labels to set, and to clear. */
   addLabels?: number[];
   removeLabels?: number[];
+  /** Verification tags of an SCTP association, which a state of it needs. */
+  origVtag?: number;
+  replyVtag?: number;
 }
 
 /** An entry that a command makes. Both tuples are complete. */
@@ -159,6 +171,11 @@ export type EventName = 'NEW' | 'UPDATE' | 'DESTROY';
 export interface EventCauseDto {
   portid: number;
   program?: string;
+}
+
+/** Of requests that change connections: who asks, for the events that follow. */
+export interface CausedArgs {
+  cause?: EventCauseDto;
 }
 
 /** `time` of every event is Unix time in seconds, with the fraction (microseconds). */
@@ -338,21 +355,35 @@ type AnyObject = Record<string, unknown>;
 export interface ControlCommands {
   'conntrack.list': Exchange<ConntrackListArgs, ConntrackDto, AnyObject>;
   'conntrack.count': Exchange<None, never, { count: number }>;
-  'conntrack.flush': Exchange<{ family?: 4 | 6 }, never, AnyObject>;
-  /** Items are the entries that were there and are gone now, as they were. */
-  'conntrack.delete': Exchange<{ ids: number[] }, ConntrackDto, AnyObject>;
-  /** The entry, or the error NOT_FOUND. */
-  'conntrack.get': Exchange<ConntrackGetArgs, ConntrackDto, AnyObject>;
-  /** Errors: EXISTS (the entry is changed instead where `orChange`), INVALID, NO_MASTER, FULL. */
-  'conntrack.create': Exchange<
-    { entry: ConntrackCreateDto; orChange?: boolean },
+  'conntrack.flush': Exchange<{ family?: 4 | 6 } & CausedArgs, never, AnyObject>;
+  /**
+   * By their ids, or all that a filter holds for. Items are the entries that were there and are gone
+   * now, as they were.
+   */
+  'conntrack.delete': Exchange<
+    { ids?: number[]; filter?: ConntrackFilterDto } & CausedArgs,
     ConntrackDto,
     AnyObject
   >;
-  /** Items are the entries that are still there, as they are now. Errors: INVALID, BUSY. */
-  'conntrack.update': Exchange<
-    { ids: number[]; change: ConntrackChangeDto },
+  /** The entry, or the error NOT_FOUND. */
+  'conntrack.get': Exchange<ConntrackGetArgs, ConntrackDto, AnyObject>;
+  /**
+   * Errors: EXISTS (the entry is changed instead where `orChange`), INVALID, NOT_SUPPORTED (no such
+   * helper), BUSY, NO_MASTER, FULL.
+   */
+  'conntrack.create': Exchange<
+    { entry: ConntrackCreateDto; orChange?: boolean } & CausedArgs,
     ConntrackDto,
+    AnyObject
+  >;
+  /**
+   * Items are the entries that are still there, as they are now. One that refuses says so in
+   * `failure` and keeps nobody else from being changed; the answer then ends with the first failure:
+   * INVALID, BUSY, NOT_SUPPORTED, NOT_PERMITTED (its timeout is fixed).
+   */
+  'conntrack.update': Exchange<
+    { ids: number[]; change: ConntrackChangeDto } & CausedArgs,
+    ChangedEntryDto,
     AnyObject
   >;
   /** One item for each CPU (or engine). */
@@ -362,7 +393,7 @@ export interface ControlCommands {
   'expect.list': Exchange<{ family?: 4 | 6 }, ExpectDto, AnyObject>;
   'expect.count': Exchange<None, never, { count: number }>;
   'expect.flush': Exchange<None, never, AnyObject>;
-  /** Errors: EXISTS, INVALID, NO_MASTER, FULL. */
+  /** Errors: EXISTS, INVALID, NO_MASTER, NOT_SUPPORTED (the master has no helper), BUSY, FULL. */
   'expect.create': Exchange<{ expect: ExpectCreateDto }, ExpectDto, AnyObject>;
   /** Items are the expectations that are gone now. */
   'expect.delete': Exchange<{ ids: number[] }, ExpectDto, AnyObject>;

@@ -1,7 +1,13 @@
 import type { Clock, InterfaceTable } from '../base/index.ts';
-import { CtStateBit, TrackReason, Tuple } from '../conntrack/index.ts';
+import { CtStateBit, Direction, Status, TrackReason, Tuple } from '../conntrack/index.ts';
 import { helperId } from '../helpers/index.ts';
-import { Manip, type ManipCode, rewriteDestination, rewriteSource } from '../nat/index.ts';
+import {
+  Manip,
+  type ManipCode,
+  PinnedRange,
+  rewriteDestination,
+  rewriteSource,
+} from '../nat/index.ts';
 import {
   Hook,
   type HookCode,
@@ -16,7 +22,7 @@ import {
   ZoneSide,
   type ZoneSideCode,
 } from '../rules/index.ts';
-import { Packet } from '../wire/index.ts';
+import { Packet, quotesDatagram } from '../wire/index.ts';
 import { AnswerBuilder } from './answers.ts';
 import type { Flight } from './flight.ts';
 import { FlightConnection } from './flight-connection.ts';
@@ -49,6 +55,7 @@ export class EngineActions implements RuleActions {
   private readonly answersPerSecond: number;
   private readonly answers = new AnswerBuilder();
   private readonly tuple = new Tuple();
+  private readonly pinned = new PinnedRange();
   private readonly nflogRecord: ReusedNflogRecord;
   private answersLeft: number;
   private answersSec: number;
@@ -139,13 +146,12 @@ export class EngineActions implements RuleActions {
       this.flight.reason = DropReason.NoAddress;
       return Verdict.Drop;
     }
-    return this.bind({ ...range, minAddress: address, maxAddress: address }, manip);
+    return this.bind(this.pinned.like(range, address), manip);
   }
 
   private bind(range: NatRange, manip: ManipCode): VerdictCode {
-    if (this.tracking.nat.bind(this.flight.row, range, manip)) return Verdict.Accept;
-    this.flight.reason = DropReason.NatExhausted;
-    return Verdict.Drop;
+    this.tracking.nat.bind(this.flight.row, range, manip);
+    return Verdict.Accept;
   }
 
   reject(kind: string): VerdictCode {
@@ -175,7 +181,8 @@ export class EngineActions implements RuleActions {
   /** The sender must be answered about the packet that it sent: takes translations back. */
   private restore(packet: Packet): void {
     const { row, direction } = this.flight;
-    if (row < 0) return;
+    // No error is answered, so none need be restored.
+    if (row < 0 || quotesDatagram(packet)) return;
     this.tracking.conntrack.table.readTuple(row, direction, this.tuple);
     rewriteSource(packet, this.tuple);
     rewriteDestination(packet, this.tuple);
@@ -183,6 +190,21 @@ export class EngineActions implements RuleActions {
 
   timeExceeded(): void {
     this.answerAfterRestore(this.context.packet.family === 4 ? 11 : 3, 0, 0);
+  }
+
+  /** Says that the rest of a datagram did not come in time. */
+  reassemblyTimedOut(first: Packet, inIf: number): void {
+    const { routes } = this;
+    const { family, src0, src1, src2, src3 } = first;
+    const { dst0, dst1, dst2, dst3 } = first;
+    const isLocal = routes.lookup(first) === RouteKind.Local;
+    const kind = routes.lookupAddress(family, src0, src1, src2, src3);
+    const towards = kind === RouteKind.Forward ? routes.outIf : inIf;
+    const source = isLocal ? [dst0, dst1, dst2, dst3] : routes.addressOf(family, towards);
+    if (source === null || !this.mayAnswer()) return;
+    if (this.answers.icmpError(first, family === 4 ? 11 : 3, 1, 0, source)) {
+      this.output.emit(this.answers.packet, inIf);
+    }
   }
 
   tooBig(mtu: number): void {
@@ -202,9 +224,22 @@ export class EngineActions implements RuleActions {
 
   private answerError(type: number, code: number, extra: number, hook: HookCode): void {
     const { packet } = this.context;
-    const source = this.ownAddress(packet, hook);
+    const source = this.errorSource(packet, hook);
     if (source === null || !this.mayAnswer()) return;
     if (this.answers.icmpError(packet, type, code, extra, source)) this.emit();
+  }
+
+  /**
+   * Where the destination of the packet was translated, the error about it comes from the address
+   * that its sender knows, as the answers do: the gateway's own errors are translated like others.
+   */
+  private errorSource(packet: Packet, hook: HookCode): readonly number[] | null {
+    const { row, direction } = this.flight;
+    const bit = direction === Direction.Original ? Status.DstNat : Status.SrcNat;
+    if (row >= 0 && this.tracking.conntrack.table.hasStatus(row, bit)) {
+      return [packet.dst0, packet.dst1, packet.dst2, packet.dst3];
+    }
+    return this.ownAddress(packet, hook);
   }
 
   /** Errors come from the address that was meant, or else from the one nearest to the sender. */

@@ -7,7 +7,7 @@ import {
   L4Checksum,
   type Packet,
   updateChecksum16,
-  verifyL4Checksum,
+  verifyTrackedChecksum,
 } from '../wire/index.ts';
 import type { Routes } from './ports.ts';
 import type { ChecksumPolicy } from './settings.ts';
@@ -27,7 +27,7 @@ export function transportFault(
     return TrackReason.None;
   }
   if (packet.checksumIsOurs) return TrackReason.None;
-  const found = verifyL4Checksum(packet);
+  const found = verifyTrackedChecksum(packet);
   if (found === L4Checksum.Partial) completeL4Checksum(packet);
   return found === L4Checksum.Bad ? TrackReason.BadChecksum : TrackReason.None;
 }
@@ -53,6 +53,9 @@ export function decrementTtl(packet: Packet): void {
  */
 export function isTooBig(packet: Packet, routes: Routes, inIf: number): boolean {
   const length = packet.l3End - packet.l3Offset;
-  if (length <= routes.mtu || length > routes.mtuOf(inIf)) return false;
+  if (length <= routes.mtu) return false;
+  if (packet.fragMaxSize === 0 && length > routes.mtuOf(inIf)) return false;
+  // Only fragments that fitted the whole way say that smaller ones are wanted (ip_exceeds_mtu).
+  if (packet.fragMaxSize > 0 && packet.fragMaxSize <= routes.mtu) return false;
   return packet.family === 6 || packet.dontFragment;
 }

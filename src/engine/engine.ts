@@ -13,13 +13,14 @@ import {
 } from '../rules/index.ts';
 import {
   Decode,
-  decodeFrame,
   decodeName,
   isNeighbourDiscovery,
   type Packet,
   Proto,
+  quotesDatagram,
 } from '../wire/index.ts';
 import { EngineActions } from './actions.ts';
+import { Assembly } from './assembly.ts';
 import { decrementTtl, isTooBig, transportFault } from './checks.ts';
 import { Flight } from './flight.ts';
 import { type EngineListener, relayOf } from './listener.ts';
@@ -27,7 +28,7 @@ import type { NflogSink } from './nflog.ts';
 import { type EngineCounters, type EngineParts, Outcome, type OutcomeCode } from './parts.ts';
 import { RouteKind, type Routes } from './ports.ts';
 import { DROP_REASONS, DropReason, type DropReasonCode, dropReasonName } from './reasons.ts';
-import type { EngineSettings } from './settings.ts';
+import type { ChecksumPolicy, EngineSettings } from './settings.ts';
 import { Tracking } from './tracking.ts';
 
 /**
@@ -48,6 +49,8 @@ export class Engine {
     delivered: 0,
     dropped: 0,
     ignored: 0,
+    held: 0,
+    reassembled: 0,
     rewritten: 0,
   };
   /** Drops by reason. */
@@ -55,6 +58,7 @@ export class Engine {
   listener: EngineListener | null = null;
   rules: CompiledRules;
 
+  readonly assembly: Assembly;
   private readonly actions: EngineActions;
 
   constructor(parts: EngineParts) {
@@ -65,6 +69,7 @@ export class Engine {
     this.rules = parts.rules;
     this.tracking = new Tracking(parts, this.flight);
     this.actions = new EngineActions(parts, this.flight, this.tracking);
+    this.assembly = new Assembly(parts, this.flight, this.counters, this.drops, this.actions);
     this.actions.logged = (line, level) => this.listener?.logged(line, level);
     this.context = this.actions.context;
     this.tracking.conntrack.listen(relayOf(() => this.listener, this.tracking));
@@ -101,6 +106,7 @@ export class Engine {
   /** Expiry, bounded to `budget` rows. To be called from the packet loop and from a timer. */
   sweep(budget: number): void {
     this.tracking.conntrack.sweep(budget);
+    this.assembly.sweep(budget);
   }
 
   /** Drops by the name of their reason; reasons that never occurred are left out. Cold. */
@@ -115,8 +121,9 @@ export class Engine {
   /** A frame that came in on `inIf`: decodes, filters and translates it in place. */
   process(packet: Packet, inIf: number): OutcomeCode {
     this.begin(packet, inIf);
-    const decoded = decodeFrame(packet);
+    const decoded = this.assembly.decode(packet, Hook.Prerouting, inIf);
     if (decoded === Decode.NotIp) return this.ignore();
+    if (this.flight.withheld) return this.withhold();
     if (decoded !== Decode.Ok && decoded < Decode.TruncatedL4) {
       this.flight.malformed = decodeName(decoded);
       return this.drop(DropReason.Malformed);
@@ -125,11 +132,7 @@ export class Engine {
       return this.ignore();
     }
     const passed =
-      this.track(
-        packet,
-        Hook.Prerouting,
-        transportFault(packet, decoded, this.settings.checksums),
-      ) &&
+      this.track(packet, Hook.Prerouting, transportFault(packet, decoded, this.checksums)) &&
       this.walk(TableId.Mangle, Hook.Prerouting) &&
       this.translate(packet, Hook.Prerouting, Manip.Destination);
     if (!passed) return this.finishDrop();
@@ -144,7 +147,8 @@ export class Engine {
    */
   processOutput(packet: Packet, outIf: number): OutcomeCode {
     this.begin(packet, -1);
-    const decoded = decodeFrame(packet);
+    const decoded = this.assembly.decode(packet, Hook.Output, outIf);
+    if (this.flight.withheld) return this.withhold();
     if (decoded !== Decode.Ok) return this.ignore();
     this.leaveBy(outIf);
     const passed =
@@ -154,7 +158,7 @@ export class Engine {
       this.walk(TableId.Filter, Hook.Output) &&
       this.walk(TableId.Security, Hook.Output) &&
       this.postrouting(packet);
-    return passed ? this.finishForward() : this.finishDrop();
+    return passed ? this.finishForward(packet) : this.finishDrop();
   }
 
   /**
@@ -164,7 +168,8 @@ export class Engine {
    */
   observeOutput(packet: Packet, outIf: number): void {
     this.begin(packet, -1);
-    if (decodeFrame(packet) !== Decode.Ok) return;
+    const decoded = this.assembly.decode(packet, Hook.Output, outIf);
+    if (decoded !== Decode.Ok || this.flight.withheld) return;
     this.leaveBy(outIf);
     this.walk(TableId.Raw, Hook.Output);
     this.tracking.track(packet, this.context, TrackReason.None);
@@ -209,9 +214,6 @@ export class Engine {
       this.actions.timeExceeded();
       return this.drop(DropReason.TtlExceeded);
     }
-    if (packet.isFragment && this.rules.hasTable(packet.family as Family, TableId.Nat)) {
-      return this.drop(DropReason.FragmentUnderNat);
-    }
     this.leaveBy(this.routes.outIf);
     if (isTooBig(packet, this.routes, this.flight.inIf)) {
       this.actions.tooBig(this.routes.mtu);
@@ -223,7 +225,7 @@ export class Engine {
       this.walk(TableId.Filter, Hook.Forward) &&
       this.walk(TableId.Security, Hook.Forward) &&
       this.postrouting(packet);
-    return passed ? this.finishForward() : this.finishDrop();
+    return passed ? this.finishForward(packet) : this.finishDrop();
   }
 
   private refuseRoute(kind: number): OutcomeCode {
@@ -241,6 +243,11 @@ export class Engine {
       this.translate(packet, Hook.Postrouting, Manip.Source) &&
       this.tracking.leave(packet, this.actions)
     );
+  }
+
+  /** What is verified: a setting of the start, and the kernel's sysctl while it runs. */
+  private get checksums(): ChecksumPolicy {
+    return this.tracking.conntrack.settings.checksum ? this.settings.checksums : 'ignore';
   }
 
   /** raw table, then connection tracking. */
@@ -275,6 +282,10 @@ export class Engine {
     const { flight, tracking } = this;
     const { row } = flight;
     if (row < 0) return true;
+    if (quotesDatagram(packet)) {
+      const underNat = this.rules.hasTable(packet.family as Family, TableId.Nat);
+      return tracking.translateError(packet, manip, underNat);
+    }
     const undecided = !tracking.isConfirmed() && !tracking.nat.isDecided(row, manip);
     if (undecided && !this.decide(hook, manip)) return false;
     if (tracking.nat.translate(packet, row, flight.direction, manip)) flight.rewritten = true;
@@ -286,26 +297,20 @@ export class Engine {
     const { conntrack, nat } = tracking;
     const { fulfilled } = conntrack;
     if (fulfilled?.followsMasterNat) {
-      if (!this.orExhausted(followMaster(nat, conntrack.table, flight.row, fulfilled)))
-        return false;
+      followMaster(nat, conntrack.table, flight.row, fulfilled);
       tracking.fillContext(this.context);
       return true;
     }
     if (!this.rules.hasTable(this.context.packet.family as Family, TableId.Nat)) return true;
     if (!this.walk(TableId.Nat, hook)) return false;
-    const decided = nat.isDecided(flight.row, manip);
-    if (!decided && !this.orExhausted(nat.bindNothing(flight.row, manip))) return false;
+    if (!nat.isDecided(flight.row, manip)) nat.bindNothing(flight.row, manip);
     tracking.fillContext(this.context);
     return true;
   }
 
-  private orExhausted(bound: boolean): boolean {
-    if (!bound) this.flight.reason = DropReason.NatExhausted;
-    return bound;
-  }
-
-  private finishForward(): OutcomeCode {
+  private finishForward(packet: Packet): OutcomeCode {
     this.counters.forwarded++;
+    if (packet.fragMaxSize > 0) this.assembly.leaving(packet, this.tracking);
     if (this.flight.rewritten) this.counters.rewritten++;
     return Outcome.Forward;
   }
@@ -320,6 +325,12 @@ export class Engine {
     this.counters.dropped++;
     this.drops[this.flight.reason]! += 1;
     return Outcome.Drop;
+  }
+
+  private withhold(): OutcomeCode {
+    if (this.flight.reason !== DropReason.None) return this.finishDrop();
+    this.counters.held++;
+    return Outcome.Hold;
   }
 
   private ignore(): OutcomeCode {

@@ -70,6 +70,18 @@ export class FlightConnection implements ConnectionView {
     }
   }
 
+  hasLabel(label: number): boolean {
+    return this.conntrack.labels.has(this.flight.row, label);
+  }
+
+  /** A connection that is not in the table yet tells its labels with its NEW event. */
+  addLabel(label: number): void {
+    const { conntrack, flight } = this;
+    const { table, listener } = conntrack;
+    if (!conntrack.labels.add(flight.row, label) || listener === null) return;
+    if (table.hasStatus(flight.row, Status.Confirmed)) listener.connectionUpdate(flight.row);
+  }
+
   packets(direction: DirectionCode): number {
     return this.conntrack.table.packets(this.flight.row, direction);
   }

@@ -29,6 +29,8 @@ export class Flight {
   chain: Chain | null = null;
   /** Addresses, ports or payload were changed. */
   rewritten = false;
+  /** It goes no further: a fragment that waits for others, or one that is dropped with a reason. */
+  withheld = false;
   /** What the raw table asked for. */
   untracked = false;
   helperOfRule = 0;
@@ -46,6 +48,7 @@ export class Flight {
     this.rule = null;
     this.chain = null;
     this.rewritten = false;
+    this.withheld = false;
     this.untracked = false;
     this.helperOfRule = 0;
     this.template.clear();

@@ -8,6 +8,7 @@
  */
 export { Engine } from './engine.ts';
 export { Flight } from './flight.ts';
+export { defaultFragmentSettings, type FragmentSettings, IpFragmenter } from './fragments/index.ts';
 export type { EngineListener } from './listener.ts';
 export type { NflogRecord, NflogSink } from './nflog.ts';
 export { type EngineCounters, type EngineParts, Outcome, type OutcomeCode } from './parts.ts';

@@ -1,10 +1,13 @@
 import type { ConntrackListener, Expectation } from '../conntrack/index.ts';
 import type { FtpRefusal } from '../helpers/index.ts';
 
+/** Level of what the kernel prints with pr_warn: LOG_WARNING. */
+const WARNING = 4;
+
 /** Told of all that happens in an engine beside the passing of packets. */
-export interface EngineListener extends ConntrackListener {
+export interface EngineListener extends Omit<ConntrackListener, 'tableFull'> {
   announcementRefused(refusal: FtpRefusal): void;
-  /** A line of `-j LOG`, without its level. */
+  /** A line of `-j LOG`, or of the tracker in the kernel's words; without its level. */
   logged(line: string, level: number): void;
 }
 
@@ -19,6 +22,11 @@ export function relayOf(
     connectionDestroy: (row) => {
       listener()?.connectionDestroy(row);
       sideTables.forgetSideTables(row);
+    },
+    tableFull: (suppressed) => {
+      const logged = (line: string) => listener()?.logged(line, WARNING);
+      if (suppressed > 0) logged(`net_ratelimit: ${suppressed} callbacks suppressed`);
+      logged('nf_conntrack: nf_conntrack: table full, dropping packet');
     },
     expectationNew: (expectation: Expectation) => listener()?.expectationNew(expectation),
     expectationDestroy: (expectation: Expectation) => listener()?.expectationDestroy(expectation),

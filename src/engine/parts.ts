@@ -12,8 +12,10 @@ export const Outcome = {
   Deliver: 2,
   /** None of the engine's business (not IP, neighbour discovery): the host sees to it. */
   Ignore: 3,
+  /** A fragment, kept until the rest of its datagram comes: nothing is to be done. */
+  Hold: 4,
 } as const;
-export type OutcomeCode = 0 | 1 | 2 | 3;
+export type OutcomeCode = 0 | 1 | 2 | 3 | 4;
 
 export interface EngineParts {
   readonly clock: Clock;
@@ -33,5 +35,9 @@ export interface EngineCounters {
   delivered: number;
   dropped: number;
   ignored: number;
+  /** Fragments that were kept; those given up later count as dropped, too. */
+  held: number;
+  /** Datagrams that were put together. */
+  reassembled: number;
   rewritten: number;
 }

@@ -27,8 +27,22 @@ export const DropReason = {
   HelperDrop: 14,
   HelperReset: 15,
   DamagedOptions: 16,
-  /** A fragment where addresses are translated: it cannot be, and must not leak the inside ones. */
-  FragmentUnderNat: 17,
+  /** A fragment that overlaps others; they go with it (RFC 5722). */
+  FragmentOverlap: 17,
+  /** An ICMP error of a translated connection that cannot be translated, or a redirect of one. */
+  IcmpErrorUnderNat: 18,
+  /** The tracker of the protocol wants the packet lost, so that its sender begins anew. */
+  Tracker: 19,
+  /** Fragments that cannot belong to one datagram: lengths, ECN fields, more than 65,535 bytes. */
+  FragmentInvalid: 20,
+  /** No memory left for fragments, or too many gaps in one datagram. */
+  FragmentOverflow: 21,
+  /** A fragment whose bytes are all here already. */
+  FragmentDuplicate: 22,
+  /** The rest of the datagram did not come in time. */
+  FragmentTimeout: 23,
+  /** The source has sent so much meanwhile that the identification may be of another datagram. */
+  FragmentStale: 24,
 } as const;
 export type DropReasonCode = (typeof DropReason)[keyof typeof DropReason];
 
@@ -50,7 +64,14 @@ const names: readonly string[] = [
   'ftp-blocked',
   'ftp-reset',
   'damaged-tcp-options',
-  'fragment-under-nat',
+  'fragment-overlap',
+  'icmp-error-under-nat',
+  'conntrack-drop',
+  'fragment-invalid',
+  'fragment-overflow',
+  'fragment-duplicate',
+  'fragment-timeout',
+  'fragment-stale',
 ];
 
 export const DROP_REASONS = names.length;

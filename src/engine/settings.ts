@@ -1,5 +1,6 @@
 import { type ConntrackSettings, defaultConntrackSettings } from '../conntrack/index.ts';
 import { defaultFtpPolicy, type FtpPolicy } from '../helpers/index.ts';
+import { defaultFragmentSettings, type FragmentSettings } from './fragments/index.ts';
 
 /** Which transport checksums are checked before a packet is tracked (nf_conntrack_checksum). */
 export const checksumPolicies = ['verify', 'ignore'] as const;
@@ -8,6 +9,7 @@ export type ChecksumPolicy = (typeof checksumPolicies)[number];
 export interface EngineSettings {
   readonly conntrack: ConntrackSettings;
   readonly ftp: FtpPolicy;
+  readonly fragments: FragmentSettings;
   /** Ports that get the FTP helper by themselves, as `modprobe ip_conntrack_ftp ports=` did. */
   readonly ftpPorts: readonly number[];
   readonly checksums: ChecksumPolicy;
@@ -19,6 +21,7 @@ export function defaultEngineSettings(): EngineSettings {
   return {
     conntrack: defaultConntrackSettings(),
     ftp: defaultFtpPolicy,
+    fragments: defaultFragmentSettings(),
     ftpPorts: [21],
     checksums: 'verify',
     answersPerSecond: 1000,

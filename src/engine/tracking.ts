@@ -9,9 +9,9 @@ import {
   Tuple,
 } from '../conntrack/index.ts';
 import { FtpHelper, HelperId, HelperVerdict, helperName } from '../helpers/index.ts';
-import { Nat, SeqAdjustTable } from '../nat/index.ts';
+import { ErrorNat, IcmpErrorNat, type ManipCode, Nat, SeqAdjustTable } from '../nat/index.ts';
 import type { RuleContext } from '../rules/index.ts';
-import { type Packet, Proto } from '../wire/index.ts';
+import { type Packet, Proto, quotesDatagram } from '../wire/index.ts';
 import type { Flight } from './flight.ts';
 import type { EngineParts } from './parts.ts';
 import { DropReason } from './reasons.ts';
@@ -25,6 +25,7 @@ export interface ConnectionResetter {
 export class Tracking {
   readonly conntrack: Conntrack;
   readonly nat: Nat;
+  readonly icmpErrors: IcmpErrorNat;
   readonly seqAdjust: SeqAdjustTable;
   readonly ftp: FtpHelper;
 
@@ -39,26 +40,29 @@ export class Tracking {
     this.flight = flight;
     this.ftpPorts = settings.ftpPorts;
     this.conntrack = new Conntrack(clock, settings.conntrack, seed);
-    this.nat = new Nat(this.conntrack.table, random, seed, this.conntrack);
+    this.nat = new Nat(this.conntrack, random);
+    this.icmpErrors = new IcmpErrorNat(this.conntrack.table);
     this.seqAdjust = new SeqAdjustTable(this.conntrack.table);
     const { conntrack, seqAdjust } = this;
+    conntrack.trackers.tcp.offsets = seqAdjust;
     this.ftp = new FtpHelper({ conntrack, seqAdjust, clock, random }, settings.ftp);
   }
 
-  /** Classifies the packet. False where it must be dropped because the table is full. */
+  /** Classifies the packet. False where it must be dropped and no rule asked. */
   track(packet: Packet, context: RuleContext, fault: TrackReasonCode): boolean {
     const { conntrack, flight } = this;
     // What the raw table took out of tracking is not looked at, sound or not (nf_conntrack_in).
     if (flight.untracked) conntrack.untrack();
-    else if (fault !== TrackReason.None) conntrack.invalidate(fault);
+    else if (fault !== TrackReason.None) conntrack.invalidate(fault, packet);
     else conntrack.track(packet, flight.template);
     flight.row = conntrack.row;
     flight.direction = conntrack.direction;
     flight.ctState = conntrack.state;
     flight.trackReason = conntrack.reason;
     this.fillContext(context);
-    if (conntrack.reason !== TrackReason.TableFull) return true;
-    flight.reason = DropReason.TableFull;
+    if (!conntrack.mustDrop) return true;
+    const isFull = conntrack.reason === TrackReason.TableFull;
+    flight.reason = isFull ? DropReason.TableFull : DropReason.Tracker;
     return false;
   }
 
@@ -77,10 +81,25 @@ export class Tracking {
     return this.conntrack.table.hasStatus(this.flight.row, Status.Confirmed);
   }
 
+  /**
+   * Translates one side of an ICMP error of the packet's connection. False where it must be dropped.
+   * `underNat` says whether anything is translated here at all.
+   */
+  translateError(packet: Packet, manip: ManipCode, underNat: boolean): boolean {
+    const { flight, icmpErrors } = this;
+    const { row } = flight;
+    if (!underNat && !this.conntrack.table.hasStatus(row, Status.SrcNat | Status.DstNat)) return true;
+    const done = icmpErrors.translate(packet, row, flight.direction, manip);
+    if (done === ErrorNat.Refused) flight.reason = DropReason.IcmpErrorUnderNat;
+    if (done === ErrorNat.Changed) flight.rewritten = true;
+    return done !== ErrorNat.Refused;
+  }
+
   /** The last steps before a packet goes: helper, sequence adjustment, confirmation. */
   leave(packet: Packet, resetter: ConnectionResetter): boolean {
     const { row } = this.flight;
-    if (row < 0) return true;
+    // An error is followed by no helper, and its numbers are no sequence numbers.
+    if (row < 0 || quotesDatagram(packet)) return true;
     const isNew = !this.isConfirmed();
     if (isNew) this.attachHelper(packet);
     const { table } = this.conntrack;
@@ -92,7 +111,7 @@ export class Tracking {
   /** What remains of `leave` for a packet that has gone already: it is followed, not changed. */
   observe(packet: Packet): void {
     const { row, direction } = this.flight;
-    if (row < 0) return;
+    if (row < 0 || quotesDatagram(packet)) return;
     if (!this.isConfirmed()) {
       this.attachHelper(packet);
       if (!this.confirm()) {
@@ -153,7 +172,9 @@ export class Tracking {
     const { conntrack, flight } = this;
     conntrack.table.setInterfaces(flight.row, flight.inIf, flight.outIf);
     if (conntrack.confirm(flight.row)) return true;
-    flight.reason = DropReason.TupleClash;
+    // A translation always ends with a tuple: one that is taken means that none was free.
+    const underNat = conntrack.table.hasStatus(flight.row, Status.SrcNatDone);
+    flight.reason = underNat ? DropReason.NatExhausted : DropReason.TupleClash;
     return false;
   }
 

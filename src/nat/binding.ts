@@ -1,5 +1,6 @@
 import type { Prng } from '../base/index.ts';
 import {
+  type Conntrack,
   type ConntrackTable,
   Direction,
   type DirectionCode,
@@ -8,7 +9,8 @@ import {
 } from '../conntrack/index.ts';
 import type { NatRange } from '../rules/index.ts';
 import type { Packet } from '../wire/index.ts';
-import { Manip, type ManipCode, TupleAllocator, type TupleFinder } from './allocate.ts';
+import { TupleAllocator } from './allocate.ts';
+import { Manip, type ManipCode } from './ranges.ts';
 import { rewriteDestination, rewriteSource } from './rewrite.ts';
 
 /** A range that asks for nothing: the connection keeps its tuple unless that is taken. */
@@ -28,16 +30,18 @@ const nothingAsked: NatRange = {
  * other, packets are rewritten (net/netfilter/nf_nat_core.c). Chosen once per connection and side.
  */
 export class Nat {
+  private readonly conntrack: Conntrack;
   private readonly table: ConntrackTable;
   private readonly allocator: TupleAllocator;
   private readonly wanted = new Tuple();
   private readonly before = new Tuple();
   private readonly target = new Tuple();
 
-  /** @param connections who is asked for tuples in use; expired entries need not count */
-  constructor(table: ConntrackTable, random: Prng, seed: number, connections: TupleFinder = table) {
-    this.table = table;
-    this.allocator = new TupleAllocator(connections, random, seed);
+  /** @param random where the search for a free port begins */
+  constructor(conntrack: Conntrack, random: Prng) {
+    this.conntrack = conntrack;
+    this.table = conntrack.table;
+    this.allocator = new TupleAllocator(conntrack, random);
   }
 
   /** True once the side has been decided, with or without translation. */
@@ -46,26 +50,30 @@ export class Nat {
   }
 
   /**
-   * Binds one side of an unconfirmed connection to a range. False where no free tuple was found;
-   * the packet must then be dropped.
+   * Binds one side of an unconfirmed connection to a range. It always ends with a tuple; where none
+   * was free with one that another connection has, and the new one will not be confirmed.
    */
-  bind(row: number, range: NatRange, manip: ManipCode): boolean {
+  bind(row: number, range: NatRange, manip: ManipCode): void {
     const { table, wanted, before } = this;
     table.readTuple(row, Direction.Reply, before);
     wanted.invertFrom(before);
     before.copyFrom(wanted);
-    if (!this.allocator.choose(wanted, range, manip, row)) return false;
+    this.allocator.choose(wanted, range, manip, row);
+    if (!wanted.equals(before)) {
+      before.invertFrom(wanted);
+      table.writeTuple(row, Direction.Reply, before);
+      table.addStatus(row, manip === Manip.Source ? Status.SrcNat : Status.DstNat);
+    }
+    if (manip === Manip.Source) this.conntrack.sources.add(row);
     table.addStatus(row, doneBit(manip));
-    if (wanted.ports === before.ports && wanted.sameAddresses(before)) return true;
-    before.invertFrom(wanted);
-    table.writeTuple(row, Direction.Reply, before);
-    table.addStatus(row, manip === Manip.Source ? Status.SrcNat : Status.DstNat);
-    return true;
   }
 
-  /** Decides that nothing is translated, except a source port that another connection holds. */
-  bindNothing(row: number, manip: ManipCode): boolean {
-    return this.bind(row, nothingAsked, manip);
+  /**
+   * Decides that nothing is translated, except a source port (or ICMP id) that another connection
+   * holds. Asked of every connection that no rule of the nat table translates.
+   */
+  bindNothing(row: number, manip: ManipCode): void {
+    this.bind(row, nothingAsked, manip);
   }
 
   /**
@@ -87,7 +95,7 @@ function doneBit(manip: ManipCode): number {
 }
 
 /** A source translation shows in the source of original packets and the destination of replies. */
-function statusFor(direction: DirectionCode, manip: ManipCode): number {
+export function statusFor(direction: DirectionCode, manip: ManipCode): number {
   return (manip === Manip.Source) === (direction === Direction.Original)
     ? Status.SrcNat
     : Status.DstNat;

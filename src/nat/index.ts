@@ -5,10 +5,11 @@
  * Invariants: a connection is bound once per side, before it is confirmed; every rewrite leaves the
  * checksums right if they were right before. `translate` is hot and allocates nothing.
  */
-export { Manip, type ManipCode } from './allocate.ts';
 export { Nat } from './binding.ts';
 export { followMaster } from './follow-master.ts';
+export { ErrorNat, IcmpErrorNat } from './icmp-error.ts';
+export { hasPorts, Manip, type ManipCode, PinnedRange } from './ranges.ts';
 export { overwritePayload, replacePayload } from './replace-payload.ts';
-export { hasPorts, rewriteDestination, rewriteSource } from './rewrite.ts';
+export { rewriteDestination, rewriteSource } from './rewrite.ts';
 export { SeqAdjust } from './seqadj.ts';
 export { SeqAdjustTable } from './seqadj-table.ts';

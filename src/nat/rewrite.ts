@@ -1,5 +1,14 @@
 import type { Tuple } from '../conntrack/index.ts';
-import { type Packet, Proto, updateChecksum16, updateChecksum32 } from '../wire/index.ts';
+import {
+  completeL4Checksum,
+  isEnhancedGre,
+  type Packet,
+  Proto,
+  quotesDatagram,
+  updateChecksum16,
+  updateChecksum32,
+} from '../wire/index.ts';
+import { hasPorts } from './ranges.ts';
 
 /**
  * Writes new addresses and ports into a packet's headers and mends the checksums as it goes
@@ -37,6 +46,8 @@ export function rewriteDestination(packet: Packet, target: Tuple): void {
   if (hasPorts(packet.protocol)) {
     replacePort(packet, 2, packet.dstPortOrIcmpTypeCode, target.dstPort);
     packet.dstPortOrIcmpTypeCode = target.dstPort;
+  } else if (packet.protocol === Proto.Gre) {
+    rewriteCallId(packet, target);
   } else {
     // The id of an answer is translated together with its destination.
     rewriteIcmpId(packet, target);
@@ -51,13 +62,17 @@ function rewriteIcmpId(packet: Packet, target: Tuple): void {
   const { protocol } = packet;
   if (protocol !== Proto.Icmp && protocol !== Proto.Icmpv6) return;
   if (protocol === Proto.Icmpv6 && packet.icmpType >= 139) return;
+  // In an error something else stands there: an MTU, a gateway, a pointer.
+  if (quotesDatagram(packet)) return;
   replacePort(packet, 4, packet.srcPortOrIcmpId, target.srcPort);
   packet.srcPortOrIcmpId = target.srcPort;
 }
 
-/** Protocols whose header begins with a source and a destination port. */
-export function hasPorts(protocol: number): boolean {
-  return protocol === Proto.Tcp || protocol === Proto.Udp || protocol === Proto.UdpLite;
+/** The call id of PPTP's GRE names the receiver's end of the call (RFC 2637 section 4.1). */
+function rewriteCallId(packet: Packet, target: Tuple): void {
+  if (!isEnhancedGre(packet.view, packet.l4Offset)) return;
+  replacePort(packet, 6, packet.dstPortOrIcmpTypeCode, target.dstPort);
+  packet.dstPortOrIcmpTypeCode = target.dstPort;
 }
 
 function replaceAddressWord(packet: Packet, at: number, before: number, after: number): number {
@@ -76,6 +91,11 @@ function replaceAddressWord(packet: Packet, at: number, before: number, after: n
 function replacePort(packet: Packet, offsetInHeader: number, before: number, after: number): void {
   if (before === after) return;
   packet.view.setUint16(packet.l4Offset + offsetInHeader, after);
+  if (packet.protocol === Proto.Sctp) {
+    // A CRC over everything: it is not mended, but made anew, as the kernel does.
+    completeL4Checksum(packet);
+    return;
+  }
   const at = packet.protocol === Proto.Icmp ? packet.l4Offset + 2 : pseudoChecksumAt(packet);
   if (at > 0)
     setTransportChecksum(packet, at, updateChecksum16(packet.view.getUint16(at), before, after));

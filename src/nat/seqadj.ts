@@ -124,6 +124,11 @@ export class SeqAdjust {
     packet.ack = replaceWord(packet, at, packet.ack, heard.toReceiver(packet.ack));
   }
 
+  /** By how much `apply` will lower an acknowledgement that was sent in `direction`. */
+  ackOffset(direction: DirectionCode, ack: number): number {
+    return seqDiff(ack, this.shift(direction === 0 ? 1 : 0).toSender(ack));
+  }
+
   private shift(direction: DirectionCode): StreamShift {
     return direction === 0 ? this.original : this.reply;
   }

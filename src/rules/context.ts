@@ -149,6 +149,9 @@ export interface ConnectionView {
   readonly id: number;
   /** Connection mark. Setting it reports an UPDATE of the connection. */
   mark: number;
+  hasLabel(label: number): boolean;
+  /** Gives the connection a label. A new one reports an UPDATE of the connection. */
+  addLabel(label: number): void;
   packets(direction: DirectionCode): number;
   bytes(direction: DirectionCode): number;
   /** The tuple of a direction in an object that the next call reuses. */

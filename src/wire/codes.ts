@@ -55,6 +55,7 @@ export const Decode = {
   TruncatedL4: 10,
   BadTcpOffset: 11,
   BadUdpLength: 12,
+  BadGreProtocol: 13,
 } as const;
 export type DecodeCode = (typeof Decode)[keyof typeof Decode];
 
@@ -72,6 +73,7 @@ const decodeNames: readonly string[] = [
   'truncated-l4-header',
   'bad-tcp-data-offset',
   'bad-udp-length',
+  'bad-gre-protocol',
 ];
 
 /** The stable name of a decode code, for reasons and counters. */

@@ -1,9 +1,11 @@
 import { Decode, type DecodeCode, Proto } from './codes.ts';
+import { decodeGre } from './gre.ts';
 import { decodeIcmp } from './icmp.ts';
 import { decodeIpv4 } from './ipv4.ts';
 import { decodeIpv6 } from './ipv6.ts';
 import { decodeLink } from './link.ts';
 import type { Packet } from './packet.ts';
+import { decodeSctp } from './sctp.ts';
 import { decodeTcp } from './tcp.ts';
 import { decodeUdp } from './udp.ts';
 
@@ -49,6 +51,10 @@ function decodeL4(packet: Packet): DecodeCode {
     case Proto.Udp:
     case Proto.UdpLite:
       return decodeUdp(packet);
+    case Proto.Sctp:
+      return decodeSctp(packet);
+    case Proto.Gre:
+      return decodeGre(packet);
     case Proto.Icmp:
       return packet.family === 4 ? decodeIcmp(packet) : Decode.Ok;
     case Proto.Icmpv6:

@@ -62,8 +62,3 @@ export function isIcmpv6Error(type: number): boolean {
 export function isNeighbourDiscovery(type: number): boolean {
   return type >= 133 && type <= 137;
 }
-
-/** Multicast listener messages (RFC 2710, RFC 3810): link business too, but not for one host. */
-export function isMulticastListener(type: number): boolean {
-  return (type >= 130 && type <= 132) || type === 143;
-}

@@ -29,7 +29,6 @@ export {
   icmpQueryReplyType,
   isIcmpError,
   isIcmpv6Error,
-  isMulticastListener,
   isNeighbourDiscovery,
 } from './icmp.ts';
 export {
@@ -39,7 +38,15 @@ export {
   type L4ChecksumCode,
   l4ChecksumOffset,
   verifyL4Checksum,
+  verifyTrackedChecksum,
 } from './l4-checksum.ts';
 export { HEADROOM_BYTES, MAX_FRAME_BYTES, Packet, TAILROOM_BYTES } from './packet.ts';
+export {
+  completeQuotedSctp,
+  isEnhancedGre,
+  QuotedDatagram,
+  quotesDatagram,
+} from './quoted.ts';
+export { SCTP_HEADER_LEN, sctpTag } from './sctp.ts';
 export { seqAfter, seqBefore, seqDiff } from './seq.ts';
 export { findTcpOption, TcpOption } from './tcp-options.ts';

@@ -25,6 +25,7 @@ export function decodeIpv4(packet: Packet): DecodeCode {
   const flagsAndOffset = view.getUint16(at + 6);
   packet.dontFragment = (flagsAndOffset & 0x4000) !== 0;
   packet.isFragment = (flagsAndOffset & 0x3fff) !== 0;
+  packet.hasFragmentHeader = packet.isFragment;
   packet.fragmentOffset = (flagsAndOffset & 0x1fff) << 3;
   packet.ttl = view.getUint8(at + 8);
   packet.protocol = view.getUint8(at + 9);

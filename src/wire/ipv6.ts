@@ -22,6 +22,7 @@ export function decodeIpv6(packet: Packet): DecodeCode {
   packet.ipId = 0;
   packet.dontFragment = true;
   packet.isFragment = false;
+  packet.hasFragmentHeader = false;
   packet.fragmentOffset = 0;
   packet.src0 = view.getInt32(at + 8);
   packet.src1 = view.getInt32(at + 12);
@@ -83,6 +84,7 @@ function extensionLength(header: number, lengthField: number): number {
 }
 
 function readFragment(packet: Packet, at: number): void {
+  packet.hasFragmentHeader = true;
   const offsetAndMore = packet.view.getUint16(at + 2);
   packet.fragmentOffset = offsetAndMore & 0xfff8;
   packet.isFragment = (offsetAndMore & 0xfff9) !== 0;

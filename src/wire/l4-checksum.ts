@@ -1,6 +1,7 @@
 import { addressSum, foldSum, sumBytes } from './checksum.ts';
 import { Proto } from './codes.ts';
 import type { Packet } from './packet.ts';
+import { completeSctpChecksum, sctpChecksumHolds } from './sctp.ts';
 
 /** What `verifyL4Checksum` finds. */
 export const L4Checksum = {
@@ -16,7 +17,10 @@ export const L4Checksum = {
 } as const;
 export type L4ChecksumCode = (typeof L4Checksum)[keyof typeof L4Checksum];
 
-/** Offset of the transport checksum field within the transport header; -1 where there is none. */
+/**
+ * Offset of the 16-bit transport checksum field within the transport header; -1 where there is none
+ * (that of SCTP is of another kind).
+ */
 export function l4ChecksumOffset(protocol: number): number {
   switch (protocol) {
     case Proto.Tcp:
@@ -34,6 +38,7 @@ export function l4ChecksumOffset(protocol: number): number {
 
 /** Checks the transport checksum of a whole (not fragmented) packet. */
 export function verifyL4Checksum(packet: Packet): L4ChecksumCode {
+  if (packet.protocol === Proto.Sctp) return verifySctp(packet);
   const fieldAt = fieldOffset(packet);
   if (fieldAt < 0) return L4Checksum.None;
   const field = packet.view.getUint16(fieldAt);
@@ -42,6 +47,27 @@ export function verifyL4Checksum(packet: Packet): L4ChecksumCode {
   const sum = sumBytes(packet.view, packet.l4Offset, coveredEnd(packet)) + pseudoSum(packet);
   if (foldSum(sum) === 0xffff) return L4Checksum.Good;
   return hasPartialChecksum(packet) ? L4Checksum.Partial : L4Checksum.Bad;
+}
+
+/**
+ * The same as the kernel's tracker sees it: UDP is summed to the end of the IP datagram, whatever its
+ * own length says, so that bytes behind it make its checksum bad (nf_ip_checksum, net/netfilter/utils.c).
+ */
+export function verifyTrackedChecksum(packet: Packet): L4ChecksumCode {
+  const found = verifyL4Checksum(packet);
+  const isChecked = found === L4Checksum.Good || found === L4Checksum.Bad;
+  if (packet.protocol !== Proto.Udp || !isChecked || coveredEnd(packet) === packet.l3End) {
+    return found;
+  }
+  const length = packet.l3End - packet.l4Offset;
+  const pseudo = addressesSum(packet) + packet.protocol + length;
+  const sum = sumBytes(packet.view, packet.l4Offset, packet.l3End) + pseudo;
+  return foldSum(sum) === 0xffff ? L4Checksum.Good : L4Checksum.Bad;
+}
+
+function verifySctp(packet: Packet): L4ChecksumCode {
+  if (packet.isFragment) return L4Checksum.None;
+  return sctpChecksumHolds(packet) ? L4Checksum.Good : L4Checksum.Bad;
 }
 
 /**
@@ -56,6 +82,10 @@ export function hasPartialChecksum(packet: Packet): boolean {
 
 /** Computes the transport checksum of a whole packet and writes it. Fragments are left alone. */
 export function completeL4Checksum(packet: Packet): void {
+  if (packet.protocol === Proto.Sctp && !packet.isFragment) {
+    completeSctpChecksum(packet);
+    return;
+  }
   const at = fieldOffset(packet);
   if (at < 0) return;
   packet.view.setUint16(at, 0);
@@ -98,16 +128,19 @@ function pseudoSum(packet: Packet): number {
   if (packet.protocol === Proto.Icmp) return 0;
   const end = packet.protocol === Proto.Udp ? coveredEnd(packet) : packet.l3End;
   const length = end - packet.l4Offset;
-  const addresses =
-    packet.family === 4
-      ? addressSum(packet.src0) + addressSum(packet.dst0)
-      : addressSum(packet.src0) +
-        addressSum(packet.src1) +
-        addressSum(packet.src2) +
-        addressSum(packet.src3) +
-        addressSum(packet.dst0) +
-        addressSum(packet.dst1) +
-        addressSum(packet.dst2) +
-        addressSum(packet.dst3);
-  return addresses + packet.protocol + length;
+  return addressesSum(packet) + packet.protocol + length;
+}
+
+function addressesSum(packet: Packet): number {
+  const sum = addressSum(packet.src0) + addressSum(packet.dst0);
+  if (packet.family === 4) return sum;
+  return (
+    sum +
+    addressSum(packet.src1) +
+    addressSum(packet.src2) +
+    addressSum(packet.src3) +
+    addressSum(packet.dst1) +
+    addressSum(packet.dst2) +
+    addressSum(packet.dst3)
+  );
 }

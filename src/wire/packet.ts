@@ -26,6 +26,11 @@ export class Packet {
   /** Set by whoever has just computed the transport checksum: nobody need verify it again. */
   checksumIsOurs = false;
 
+  /**
+   * Where it was put together from fragments: bytes of the largest one, as an IP datagram; else 0.
+   */
+  fragMaxSize = 0;
+
   etherType = 0;
   /** VLAN id of the (outermost) 802.1Q tag, or -1. */
   vlanId = -1;
@@ -54,13 +59,15 @@ export class Packet {
   dontFragment = false;
   /** True for every fragment, the first included. */
   isFragment = false;
+  /** An IPv4 fragment, or an IPv6 packet with a fragment header, whole as it may be. */
+  hasFragmentHeader = false;
   /** Offset of this fragment in bytes; 0 for whole packets and first fragments. */
   fragmentOffset = 0;
 
   l4Offset = 0;
-  /** Source port; ICMP echo id for ICMP queries; 0 where there is none. */
+  /** Source port; ICMP echo id for ICMP queries; 0 where there is none, as in GRE. */
   srcPortOrIcmpId = 0;
-  /** Destination port; (type << 8 | code) for ICMP; 0 where there is none. */
+  /** Destination port; (type << 8 | code) for ICMP; call id for GRE of PPTP; 0 where there is none. */
   dstPortOrIcmpTypeCode = 0;
   icmpType = 0;
   icmpCode = 0;
@@ -109,6 +116,7 @@ export class Packet {
     this.frameOffset = HEADROOM_BYTES;
     this.frameEnd = HEADROOM_BYTES + length;
     this.checksumIsOurs = false;
+    this.fragMaxSize = 0;
     this.linkType = linkType;
   }
 

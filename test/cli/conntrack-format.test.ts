@@ -28,13 +28,19 @@ const head =
   'src=203.0.113.21 dst=203.0.113.1 sport=21 dport=59464 packets=8 bytes=644 [ASSURED] mark=0';
 
 describe('listed entries', () => {
-  test('plain, as recorded with timestamps on and as Pinhole shows it', () => {
-    assert.equal(formatEntry(entry(), recorded), `${head} delta-time=0 helper=ftp use=2`);
+  test('plain, of a connection that tells its times and of one that does not', () => {
+    const timed = formatEntry(entry({ timestamped: true }), recorded);
+    assert.equal(timed, `${head} delta-time=0 helper=ftp use=2`);
     assert.equal(formatEntry(entry(), defaultFormat), `${head} helper=ftp use=2`);
   });
 
+  test('ktimestamp shows nothing of a connection without times', () => {
+    const format = { ...defaultFormat, ktimestamp: true };
+    assert.equal(formatEntry(entry(), format), `${head} helper=ftp use=2`);
+  });
+
   test('without accounting there are no counters', () => {
-    const line = formatEntry(entry(), { ...recorded, accounting: false });
+    const line = formatEntry(entry({ accounting: false }), recorded);
     assert.equal(line.includes('packets='), false);
     assert.match(line, /dport=21 src=203/);
   });
@@ -43,11 +49,14 @@ describe('listed entries', () => {
     const format = { ...recorded, extended: true, id: true, ktimestamp: true };
     const times = 'delta-time=0 [start=Sat Nov 21 08:11:10 2026]';
     const expected = `ipv4     2 ${head} ${times} helper=ftp use=2 id=293963086`;
-    assert.equal(formatEntry(entry(), format), expected);
+    assert.equal(formatEntry(entry({ timestamped: true }), format), expected);
   });
 
   test('a start on the first day of a month is padded with a blank, as ctime(3) does', () => {
-    const line = formatEntry(entry({ startSec: 1793520000 }), { ...recorded, ktimestamp: true });
+    const line = formatEntry(entry({ startSec: 1793520000, timestamped: true }), {
+      ...recorded,
+      ktimestamp: true,
+    });
     assert.match(line, /\[start=Sun Nov {2}1 08:00:00 2026\]/);
   });
 
@@ -151,7 +160,7 @@ describe('listed entries', () => {
       );
     const state = '<state>ESTABLISHED</state><timeout>299</timeout>';
     assert.equal(
-      formatEntry(entry(), xml),
+      formatEntry(entry({ timestamped: true }), xml),
       `<flow>${tuples}<meta direction="independent">${state}<mark>0</mark><use>2</use>` +
         '<id>293963086</id><assured/><deltatime>0</deltatime></meta><helper>ftp</helper></flow>',
     );
@@ -164,7 +173,7 @@ describe('listed entries', () => {
         '<year>2026</year></when><helper>ftp</helper></flow>',
     );
     const times = formatEvent(
-      { event: 'DESTROY', time: 0, entry: entry({ deltaTime: 2 }) },
+      { event: 'DESTROY', time: 0, entry: entry({ deltaTime: 2, timestamped: true }) },
       { ...xml, ktimestamp: true },
     );
     const start = '<start>1795248670000000000</start><stop>1795248672000000000</stop>';
@@ -175,7 +184,9 @@ describe('listed entries', () => {
   });
 
   test('json', () => {
-    const object = JSON.parse(formatEntry(child, { ...recorded, format: 'json' }));
+    const object = JSON.parse(
+      formatEntry({ ...child, timestamped: true }, { ...recorded, format: 'json' }),
+    );
     assert.deepEqual(object, {
       id: 2867240776,
       family: 4,

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runConntrack } from '../../src/cli/conntrack/index.ts';
 import {
+  type ChangedEntryDto,
   type ConntrackDto,
   type ConntrackEventDto,
   ControlClient,
@@ -14,6 +15,7 @@ import {
   type HelperEventDto,
   type Reply,
   serveLines,
+  type TupleDto,
 } from '../../src/control/index.ts';
 
 export interface Outcome {
@@ -61,51 +63,91 @@ export class FakeGateway {
       },
       signal: abort.signal,
       now: () => 1795248670.39352,
+      readFile: (path) => this.file(path),
     });
     return { code, ...outcome };
   }
 
-  private async answer(request: ControlRequest, reply: Reply, signal: AbortSignal): Promise<void> {
+  /** Files by their path. */
+  readonly files: Record<string, string> = {};
+
+  /** What `conntrack.create` and the other commands that make or change are answered with. */
+  readonly refusals: Record<string, string> = {};
+  updated: ChangedEntryDto[] = [];
+
+  private file(path: string): string {
+    const text = this.files[path];
+    if (text !== undefined) return text;
+    throw Object.assign(new Error(`no ${path}`), { code: 'ENOENT', syscall: 'open' });
+  }
+
+  private async answer(request: ControlRequest, answer: Reply, signal: AbortSignal): Promise<void> {
     this.requests.push(request);
+    const refusal = this.refusals[request.cmd];
+    if (refusal !== undefined && request.cmd !== 'conntrack.update') {
+      return answer.error(refusal, 'refused');
+    }
     switch (request.cmd) {
       case 'conntrack.list':
-        for (const entry of this.entries) await reply.item(entry);
+        for (const entry of this.entries) await answer.item(entry);
+        break;
+      case 'conntrack.get': {
+        const { orig, reply } = request.args as { orig?: TupleDto; reply?: TupleDto };
+        const found = this.entries.find((entry) =>
+          orig === undefined ? isTuple(entry.reply, reply) : isTuple(entry.orig, orig),
+        );
+        if (found === undefined) return answer.error('NOT_FOUND', 'no such entry');
+        await answer.item(found);
+        break;
+      }
+      case 'conntrack.update':
+        for (const entry of this.updated) await answer.item(entry);
         break;
       case 'conntrack.delete': {
-        const ids = request.args.ids as number[];
-        for (const gone of this.entries.filter(({ id }) => ids.includes(id)))
-          await reply.item(gone);
-        this.entries = this.entries.filter(({ id }) => !ids.includes(id));
+        const ids = new Set(request.args.ids as number[]);
+        for (const gone of this.entries.filter(({ id }) => ids.has(id))) await answer.item(gone);
+        this.entries = this.entries.filter(({ id }) => !ids.has(id));
         break;
       }
       case 'conntrack.flush':
         this.entries = [];
         break;
       case 'conntrack.count':
-        return reply.done({ count: this.entries.length });
+        return answer.done({ count: this.entries.length });
       case 'conntrack.stats':
-        await reply.item({ ...noStats, cpu: 0, found: 7, expect_new: 3 });
+        await answer.item({ ...noStats, cpu: 0, found: 7, expect_new: 3 });
         break;
       case 'expect.list':
-        for (const expectation of this.expectations) await reply.item(expectation);
+        for (const expectation of this.expectations) await answer.item(expectation);
         break;
       case 'expect.count':
-        return reply.done({ count: this.expectations.length });
+        return answer.done({ count: this.expectations.length });
       case 'expect.flush':
         this.expectations = [];
         break;
       case 'conntrack.events':
       case 'expect.events':
         for (const event of request.cmd === 'expect.events' ? this.expectEvents : this.events) {
-          await reply.item(event);
+          await answer.item(event);
         }
         if (!signal.aborted) await once(signal, 'abort');
         break;
+      case 'conntrack.create':
+      case 'expect.create':
+        break;
       default:
-        reply.error('UNKNOWN', request.cmd);
+        answer.error('UNKNOWN', request.cmd);
     }
-    reply.done();
+    const late = this.refusals[request.cmd];
+    if (late !== undefined) answer.error(late, 'refused');
+    answer.done();
   }
+}
+
+function isTuple(tuple: TupleDto, wanted: TupleDto | undefined): boolean {
+  return Object.entries(wanted ?? {}).every(([name, value]) => {
+    return tuple[name as keyof TupleDto] === value;
+  });
 }
 
 const noStats = {

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { defaultFormat, type FormatOptions } from '../../src/cli/conntrack/index.ts';
@@ -18,8 +18,16 @@ export function sharedText(name: string): string | null {
   return existsSync(path) ? readFileSync(path, 'utf8') : null;
 }
 
-/** What the original shows with both of the kernel's accounting settings on. */
-export const recorded: FormatOptions = { ...defaultFormat, timestamps: true };
+/** The names of the files in a folder of the shared reference; none where there is no such folder. */
+export function sharedNames(folder: string): string[] {
+  let dir = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(dir, 'package.json'))) dir = dirname(dir);
+  const path = join(dir, '..', 'shared', folder);
+  return existsSync(path) ? readdirSync(path).sort() : [];
+}
+
+/** What the original shows without any `-o`. */
+export const recorded: FormatOptions = defaultFormat;
 
 /** Parts of an entry that a test names; the rest is an established FTP control connection. */
 export type EntryParts = Partial<Omit<ConntrackDto, 'orig' | 'reply'>> & {
@@ -126,6 +134,8 @@ export function readLine(line: string): ReadLine | null {
     helper: m[31] ?? '',
     use: number(32),
     id: number(33),
+    accounting: has(15) || has(25),
+    timestamped: has(29),
   });
   read.orig = readTuple(m.slice(8, 17));
   read.reply = readTuple(m.slice(18, 27));
@@ -186,6 +196,7 @@ export function readXml(line: string): ReadLine {
     ...{ status, state: values('state')[0] ?? '', helper: values('helper')[0] ?? '' },
     ...{ timeout: numbers('timeout')[0]!, id: numbers('id')[0]!, use: numbers('use')[0] ?? 0 },
     ...{ mark: numbers('mark')[0] ?? 0, deltaTime: numbers('deltatime')[0] ?? 0 },
+    ...{ accounting: line.includes('<counters>'), timestamped: line.includes('<deltatime>') },
     ...{ orig: direction(0), reply: direction(1) },
   });
   const type = /^<flow type="(\w+)"/.exec(line)?.[1]?.toUpperCase();

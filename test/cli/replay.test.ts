@@ -72,7 +72,7 @@ describe('replay --json', () => {
       packet(5, 'ESTABLISHED', place(5, 1), true),
       expect('DESTROY', 6),
       packet(6, 'RELATED', place(5, 1)),
-      '{"type":"summary","packets":6,"accepted":6,"dropped":0,"expectations":1,"refused":1,"rejected":0}',
+      '{"type":"summary","packets":6,"accepted":6,"dropped":0,"expectations":1,"refused":1,"rejected":0,"held":0}',
     ]);
   });
 

@@ -110,7 +110,7 @@ describe('the sweep of the packet loop', () => {
     for (let n = 0; n < 100; n++) {
       const master = { row: n, id: conntrack.table.get(n, Field.Id) };
       const announced = draft({ src, dst, dport: 50_000 + n, master });
-      conntrack.expectations.add(announced, clock.sec, 300);
+      conntrack.expectations.add(announced, clock.ms, 300);
     }
     const bytes = bytesPerRound(() => conntrack.sweep(8), 20_000);
     assert.ok(bytes < LIMIT_BYTES, `${bytes} bytes a call`);

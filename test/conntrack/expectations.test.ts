@@ -8,7 +8,8 @@ const client = '10.0.1.2';
 const master = { row: 3, id: 70 };
 const other = { row: 4, id: 71 };
 const LIFETIME_SEC = 300;
-const NOW = 5000;
+const NOW = 5_000_000;
+const SEC = 1000;
 
 interface Table {
   readonly table: ExpectationTable;
@@ -84,11 +85,11 @@ describe('matching an expectation', () => {
   test('lasts until its time is over, not a second longer', () => {
     const { table, events } = newTable();
     table.add(expecting(51210), NOW, LIFETIME_SEC);
-    assert.notEqual(table.match(opening(51210), NOW + 299), null);
-    table.sweep(NOW + 299);
+    assert.notEqual(table.match(opening(51210), NOW + 299 * SEC), null);
+    table.sweep(NOW + 299 * SEC);
     assert.equal(table.count, 1);
-    assert.equal(table.match(opening(51210), NOW + 300), null);
-    table.sweep(NOW + 300);
+    assert.equal(table.match(opening(51210), NOW + 300 * SEC), null);
+    table.sweep(NOW + 300 * SEC);
     assert.equal(table.count, 0);
     assert.deepEqual(events, ['new 51210', 'destroy 51210']);
   });
@@ -102,12 +103,12 @@ describe('the sweep', () => {
       table.add(expecting(lifetime, { row: n, id: n + 1 }), NOW, lifetime);
     }
     for (let sec = 0; sec <= 300; sec++) {
-      table.sweep(NOW + sec);
+      table.sweep(NOW + sec * SEC);
       const living = lifetimes.filter((lifetime) => lifetime > sec);
       assert.deepEqual(ports(table).sort(), living.sort(), `after ${sec} s`);
     }
-    table.add(expecting(51210), NOW + 400, LIFETIME_SEC);
-    table.sweep(NOW + 700);
+    table.add(expecting(51210), NOW + 400 * SEC, LIFETIME_SEC);
+    table.sweep(NOW + 700 * SEC);
     assert.equal(table.count, 0, 'and those that come after an empty table');
   });
 });
@@ -138,11 +139,11 @@ describe('adding expectations', () => {
     const { table, events } = newTable(1);
     table.add(expecting(51210), NOW, LIFETIME_SEC);
     const first = table.all()[0]!;
-    assert.equal(table.add(expecting(51210), NOW + 200, LIFETIME_SEC), ExpectResult.Ok);
+    assert.equal(table.add(expecting(51210), NOW + 200 * SEC, LIFETIME_SEC), ExpectResult.Ok);
     assert.equal(table.count, 1);
-    assert.equal(table.all()[0]!.expiresAtSec, NOW + 500);
+    assert.equal(table.all()[0]!.expiresAt, NOW + 500 * SEC);
     assert.notEqual(table.all()[0]!.id, first.id);
-    assert.notEqual(table.match(opening(51210), NOW + 499), null);
+    assert.notEqual(table.match(opening(51210), NOW + 499 * SEC), null);
     assert.deepEqual(events, ['new 51210', 'destroy 51210', 'new 51210']);
   });
 
@@ -184,9 +185,9 @@ describe('adding expectations', () => {
   test('an expectation whose time is over keeps nobody from its tuple', () => {
     const { table, events } = newTable();
     table.add(expecting(51210), NOW, LIFETIME_SEC);
-    assert.equal(table.add(expecting(51210, other), NOW + 299, LIFETIME_SEC), ExpectResult.Busy);
-    assert.equal(table.add(expecting(51210, other), NOW + 300, LIFETIME_SEC), ExpectResult.Ok);
-    assert.equal(table.match(opening(51210), NOW + 300)?.masterId, other.id);
+    assert.equal(table.add(expecting(51210, other), NOW + 299 * SEC, LIFETIME_SEC), ExpectResult.Busy);
+    assert.equal(table.add(expecting(51210, other), NOW + 300 * SEC, LIFETIME_SEC), ExpectResult.Ok);
+    assert.equal(table.match(opening(51210), NOW + 300 * SEC)?.masterId, other.id);
     assert.deepEqual(events, ['new 51210', 'destroy 51210', 'new 51210']);
   });
 
@@ -209,10 +210,10 @@ describe('adding expectations', () => {
   test('Full does not count those whose time is over', () => {
     const { table } = newTable(2);
     table.add(expecting(1, { row: 1, id: 1 }), NOW, LIFETIME_SEC);
-    table.add(expecting(2, { row: 2, id: 2 }), NOW + 10, LIFETIME_SEC);
+    table.add(expecting(2, { row: 2, id: 2 }), NOW + 10 * SEC, LIFETIME_SEC);
     const late = expecting(3, { row: 3, id: 3 });
-    assert.equal(table.add(late, NOW + 299, LIFETIME_SEC), ExpectResult.Full);
-    assert.equal(table.add(late, NOW + 300, LIFETIME_SEC), ExpectResult.Ok);
+    assert.equal(table.add(late, NOW + 299 * SEC, LIFETIME_SEC), ExpectResult.Full);
+    assert.equal(table.add(late, NOW + 300 * SEC, LIFETIME_SEC), ExpectResult.Ok);
     assert.deepEqual(ports(table).sort(), [2, 3]);
   });
 });

@@ -41,7 +41,7 @@ class Session {
     const { src: dst, dst: src } = this.ends;
     const { expectations } = this.bench.conntrack;
     const announced = draft({ src, dst, dport, master: this });
-    return expectations.add(announced, this.bench.clock.sec, LIFETIME_SEC);
+    return expectations.add(announced, this.bench.clock.ms, LIFETIME_SEC);
   }
 
   /** A segment of the data connection from the server. */

@@ -5,7 +5,7 @@
  *   0 < SA      | ESTABLISHED SYN_RECV 60 [UPDATE]
  *
  * Left: second, direction ('>' from the client), what is sent, options. Right: the packet's state,
- * the connection's TCP state ('-' for other protocols), seconds until it expires, events; or the
+ * the connection's TCP or SCTP state ('-' for other protocols), seconds until it expires, events; or the
  * reason where the packet has no connection.
  */
 import assert from 'node:assert/strict';
@@ -18,6 +18,7 @@ import {
   defaultConntrackSettings,
   Field,
   Status,
+  sctpStateNames,
   tcpStateNames,
   trackReasonNames,
 } from '../../src/conntrack/index.ts';
@@ -30,7 +31,9 @@ import {
   buildUdp,
   dirtyPacket,
   loadPacket,
+  udpSegment,
 } from '../support/packets.ts';
+import { tcpOptionBytes } from './tcp-options.ts';
 
 export interface Ends {
   readonly src: string;
@@ -49,6 +52,11 @@ const stateNames = new Map<number, string>([
   [CtStateBit.Related, 'RELATED'],
   [CtStateBit.New, 'NEW'],
   [CtStateBit.Untracked, 'UNTRACKED'],
+]);
+
+const stateNamesOf = new Map<number, readonly string[]>([
+  [Proto.Tcp, tcpStateNames],
+  [Proto.Sctp, sctpStateNames],
 ]);
 
 /** A tracker with its clock, and a listener that writes down what it is told. */
@@ -129,6 +137,7 @@ export class Bench {
       connectionNew: () => note('[NEW]'),
       connectionUpdate: (row) => note(name(row)),
       connectionDestroy: () => note('[DESTROY]'),
+      tableFull: (suppressed) => note(`[FULL ${suppressed}]`),
       expectationNew: (e) => note(`[EXP NEW ${e.dport}]`),
       expectationDestroy: (e) => note(`[EXP DESTROY ${e.dport}]`),
     };
@@ -143,7 +152,10 @@ export type FrameMaker = (
   options: ReadonlyMap<string, number>,
 ) => Uint8Array;
 
-/** `what` are the letters of the TCP flags, '-' for none; options `seq`, `ack`, `len`, `sport`. */
+/**
+ * `what` are the letters of the TCP flags, '-' for none; options `seq`, `ack`, `win`, `len`, `sport`,
+ * and those of `tcpOptionBytes`.
+ */
 export const tcp: FrameMaker = (ends, fromClient, what, options) => {
   const client = options.get('sport') ?? 50940;
   return buildTcp({
@@ -153,6 +165,8 @@ export const tcp: FrameMaker = (ends, fromClient, what, options) => {
     flags: what === '-' ? 0 : what,
     seq: options.get('seq') ?? 0,
     ack: options.get('ack') ?? 0,
+    window: options.get('win') ?? 65535,
+    options: tcpOptionBytes(options),
     payload: 'x'.repeat(options.get('len') ?? 0),
   });
 };
@@ -165,11 +179,23 @@ export const udp: FrameMaker = (ends, fromClient, what) =>
     payload: what,
   });
 
-/** `what` is the ICMP or ICMPv6 type; option `id`. */
+/** `what` is the ICMP or ICMPv6 type; options `id`, `code`. */
 export const icmp: FrameMaker = (ends, _, what, options) => {
   const build = ends.src.includes(':') ? buildIcmpv6 : buildIcmp;
-  return build({ ...ends, type: Number(what), id16: options.get('id') ?? 1 });
+  const id16 = options.get('id') ?? 1;
+  return build({ ...ends, type: Number(what), code: options.get('code') ?? 0, id16 });
 };
+
+/** UDP-Lite that covers all of itself. */
+export const udpLite: FrameMaker = (ends, fromClient, what) => {
+  const ports = fromClient ? [40000, 53] : [53, 40000];
+  const segment = udpSegment({ ...ends, sport: ports[0]!, dport: ports[1]!, payload: what });
+  return buildIp(ends, Proto.UdpLite, segment);
+};
+
+/** `what` are the bytes of GRE in hexadecimal. */
+export const gre: FrameMaker = (ends, _, what) =>
+  buildIp(ends, Proto.Gre, Uint8Array.from(Buffer.from(what, 'hex')));
 
 /** `what` is the protocol number. */
 export const anyProtocol: FrameMaker = (ends, _, what) =>
@@ -199,8 +225,8 @@ export function describeLast(bench: Bench): string {
   const words = [bench.stateName()];
   if (row < 0) words.push(bench.reasonName());
   else {
-    const isTcp = (bench.table.get(row, Field.Original) & 0xff) === Proto.Tcp;
-    words.push(isTcp ? tcpStateNames[bench.table.get(row, Field.State)]! : '-');
+    const names = stateNamesOf.get(bench.table.protocol(row));
+    words.push(names === undefined ? '-' : names[bench.table.get(row, Field.State)]!);
     words.push(String(bench.left(row)));
   }
   return [...words, ...bench.takeEvents()].filter((word) => word !== '').join(' ');

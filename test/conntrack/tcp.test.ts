@@ -19,12 +19,13 @@ const refused = 'INVALID invalid-tcp-new';
 /** Scripts over IPv4 with the default settings, each on a fresh tracker. */
 const scripts: readonly (readonly [string, string])[] = [
   [
-    'data both ways keeps the five days and says nothing',
+    'data both ways say nothing, and keep the five days where they are acknowledged',
     `${handshake}
-      10 > PA len=100   | ESTABLISHED ESTABLISHED 432000
-      400 < PA len=1460 | ESTABLISHED ESTABLISHED 432000
-      401 > A           | ESTABLISHED ESTABLISHED 432000
-      402 < AU len=1    | ESTABLISHED ESTABLISHED 432000`,
+      10 > PA seq=0 ack=0 len=100     | ESTABLISHED ESTABLISHED 300
+      20 < A seq=0 ack=100            | ESTABLISHED ESTABLISHED 432000
+      400 < PA seq=0 ack=100 len=1460 | ESTABLISHED ESTABLISHED 300
+      401 > A seq=100 ack=1460        | ESTABLISHED ESTABLISHED 432000
+      402 < AU seq=1460 ack=100 len=1 | ESTABLISHED ESTABLISHED 300`,
   ],
   ['orderly close by the client', `${handshake} ${closedByClient}`],
   [

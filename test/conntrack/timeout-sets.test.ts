@@ -6,7 +6,15 @@ import {
   type TimeoutOverrides,
   TimeoutSets,
 } from '../../src/conntrack/index.ts';
-import { buildIcmp, buildIp, buildTcp, buildUdp, loadPacket } from '../support/packets.ts';
+import {
+  buildIcmp,
+  buildIp,
+  buildTcp,
+  buildUdp,
+  loadPacket,
+  udpSegment,
+} from '../support/packets.ts';
+import { buildSctp, initChunk } from '../support/sctp.ts';
 import { Bench, ends4 } from './script.ts';
 
 const back = { src: ends4.dst, dst: ends4.src };
@@ -72,6 +80,48 @@ describe('a policy reaches the connection from its first packet to its last', ()
     assert.deepEqual(lefts(policy(1, { timeout: 2 }), [echo]), [2]);
     const other = buildIp({ ...ends4 }, 99, new Uint8Array(8));
     assert.deepEqual(lefts(policy(255, { timeout: 8 }), [other]), [8]);
+  });
+
+  test('udplite is a policy of its own protocol, with the names of udp', () => {
+    const segment = udpSegment({ ...ends4, sport: 1, dport: 2 });
+    const answer = udpSegment({ ...back, sport: 2, dport: 1 });
+    const frames = [
+      buildIp(ends4, 136, segment),
+      buildIp(back, 136, answer),
+      buildIp(ends4, 136, segment),
+    ];
+    assert.deepEqual(lefts(policy(136, { unreplied: 4, replied: 9 }), frames), [4, 4, 9]);
+  });
+
+  test('gre: both at once, from the first packet', () => {
+    const frames = [ends4, back, ends4].map((ends) => buildIp(ends, 47, Uint8Array.of(0, 0, 8, 0)));
+    assert.deepEqual(lefts(policy(47, { unreplied: 3 }), frames), [3, 3, 180]);
+    assert.deepEqual(lefts(policy(47, { replied: 7 }), frames), [30, 30, 7]);
+  });
+
+  test('sctp: each state its own; NONE lasts as CLOSED does', () => {
+    const from = { ...ends4, sport: 1, dport: 7 };
+    const to = { ...back, sport: 7, dport: 1 };
+    const frames = [
+      buildSctp({ ...from, chunks: [initChunk(1, 1)] }),
+      buildSctp({ ...to, tag: 1, chunks: [initChunk(2, 2)] }),
+      buildSctp({ ...from, tag: 2, chunks: [{ type: 10 }] }),
+      buildSctp({ ...to, tag: 1, chunks: [{ type: 11 }] }),
+      buildSctp({ ...from, tag: 2, chunks: [{ type: 7 }] }),
+    ];
+    const seconds = { closed: 11, cookie_wait: 12, established: 14, shutdown_sent: 15 };
+    assert.deepEqual(lefts(policy(132, seconds), frames), [11, 12, 3, 14, 15]);
+    const sets = new TimeoutSets(defaultTimeouts());
+    assert.equal(sets.of(sets.numberOf(policy(132, seconds))).sctp[0], 11);
+    assert.equal(sets.of(sets.numberOf(policy(6, { syn_sent: 9 }))).tcp[0], 9);
+  });
+
+  test('what a policy does not name is copied when it is made (nfct add timeout)', () => {
+    const general = defaultTimeouts();
+    const sets = new TimeoutSets(general);
+    const number = sets.numberOf(policy(17, { unreplied: 4 }));
+    general.udpStream = 7;
+    assert.deepEqual([sets.of(number).udp, sets.of(number).udpStream], [4, 120]);
   });
 
   test('of another protocol it says nothing', () => {

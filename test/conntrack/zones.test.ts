@@ -118,13 +118,13 @@ test('an expectation comes true in the zone of its master only', () => {
     dport: 6000,
     master: { row: master, id: table.get(master, Field.Id) },
   });
-  assert.equal(conntrack.expectations.add(announced, bench.clock.sec, 300), ExpectResult.Ok);
+  assert.equal(conntrack.expectations.add(announced, bench.clock.ms, 300), ExpectResult.Ok);
   const opening = buildUdp({ src: ends4.dst, dst: ends4.src, sport: 20, dport: 6000 });
   const tuple = new Tuple();
   tuple.fromPacket(loadPacket(opening));
   tuple.meta = (tuple.meta & ~0xff) | 6;
-  assert.equal(conntrack.expectations.match(tuple, bench.clock.sec, 0), null);
-  assert.equal(conntrack.expectations.match(tuple, bench.clock.sec, 4)?.dport, 6000);
+  assert.equal(conntrack.expectations.match(tuple, bench.clock.ms, 0), null);
+  assert.equal(conntrack.expectations.match(tuple, bench.clock.ms, 4)?.dport, 6000);
 });
 
 test('a tuple keeps family, protocol and zone apart', () => {

@@ -189,7 +189,7 @@ test('a fixed port that is taken shows when the connection is entered', () => {
   const gateway = makeGateway({ rules });
   assert.equal(gateway.inject('lan', buildUdp(out)).seen?.sport, 5000);
   const second = gateway.inject('lan', buildUdp({ ...out, src: '192.168.1.11' }));
-  assert.equal(second.reason, 'tuple-clash');
+  assert.equal(second.reason, 'nat-exhausted');
   const third = gateway.inject('lan', buildUdp({ ...out, src: '192.168.1.12', sport: 5001 }));
   assert.equal(third.reason, 'nat-exhausted');
   assert.equal(gateway.connections, 1);

@@ -98,12 +98,13 @@ describe('IPv4', () => {
     assert.match(line, / LEN=31 .* ID=1 PROTO=UDP SPT=5000 DPT=53 LEN=11 $/);
   });
 
-  test('fragments: the first has ports, a later one its place', () => {
-    const piece = { ...out, protocol: 17, payload: new Uint8Array(16) };
-    const first = logged(buildIpv4Fragment({ ...piece, offsetBytes: 0, more: true }));
-    assert.match(first, / MF PROTO=UDP SPT=0 DPT=0 LEN=0 $/);
-    const later = logged(buildIpv4Fragment({ ...piece, offsetBytes: 1480, more: false }));
-    assert.match(later, / ID=1 FRAG:185 PROTO=UDP $/);
+  test('fragments show in what an error quotes only: the rest is whole', () => {
+    const piece = { ...out, protocol: 17, payload: new Uint8Array(16), link: 'raw' } as const;
+    const quoting = (inner: Uint8Array) => logged(buildIcmp({ ...out, type: 3, code: 3, inner }));
+    const first = quoting(buildIpv4Fragment({ ...piece, offsetBytes: 0, more: true }));
+    assert.match(first, / MF PROTO=UDP SPT=0 DPT=0 LEN=0 \]/);
+    const later = quoting(buildIpv4Fragment({ ...piece, offsetBytes: 1480, more: false }));
+    assert.match(later, / ID=1 FRAG:185 PROTO=UDP \]/);
   });
 
   test('ICMP echo has id and sequence, an error has not', () => {
@@ -186,22 +187,23 @@ describe('IPv6 extension headers', () => {
       'FRAG:0 INCOMPLETE ID:0000002a PROTO=UDP SPT',
     ],
     [
-      'last fragment',
-      [fragmentHeader({ offsetBytes: 1448, more: false, id: 42 })],
-      'OPT ( FRAG:1448 ID:0000002a ) PROTO=UDP $',
-      'FRAG:1448 ID:0000002a PROTO=UDP $',
+      'later fragment',
+      [fragmentHeader({ offsetBytes: 1448, more: true, id: 42 })],
+      'OPT ( FRAG:1448 INCOMPLETE ID:0000002a ) PROTO=UDP $',
+      'FRAG:1448 INCOMPLETE ID:0000002a PROTO=UDP $',
     ],
     [
-      'last fragment, with something that would be a header',
-      [fragmentHeader({ offsetBytes: 1448, more: false, id: 42 }), destinationOptions()],
-      'OPT ( FRAG:1448 ID:0000002a ) OPT ( )$',
-      'FRAG:1448 ID:0000002a $',
+      'later fragment, with something that would be a header',
+      [fragmentHeader({ offsetBytes: 1448, more: true, id: 42 }), destinationOptions()],
+      'OPT ( FRAG:1448 INCOMPLETE ID:0000002a ) OPT ( )$',
+      'FRAG:1448 INCOMPLETE ID:0000002a $',
     ],
     ['AH', [authentication()], 'OPT ( AH SPI=0x5a5a5a5a ) PROTO=UDP SPT', 'PROTO=UDP SPT'],
   ];
   for (const [name, extensions, withOptions, without] of cases) {
     test(name, () => {
-      const frame = buildUdp({ ...out6, extensions });
+      // Of an odd length: such fragments are not put together, and go by as they are.
+      const frame = buildUdp({ ...out6, extensions, payload: 'abc' });
       const text = (options: string) => `${logged(frame, options)}$`.split('FLOWLBL=0 ')[1]!;
       assert.ok(text(all).startsWith(withOptions), text(all));
       assert.ok(text('').startsWith(without), text(''));

@@ -2,13 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Outcome } from '../../src/engine/index.ts';
 import { type Left, makeGateway } from '../support/gateway.ts';
-import {
-  buildIcmp,
-  buildIcmpv6,
-  buildIpv4Fragment,
-  buildTcp,
-  buildUdp,
-} from '../support/packets.ts';
+import { buildIcmp, buildIcmpv6, buildTcp, buildUdp } from '../support/packets.ts';
 import { TcpSession } from '../support/tcp-session.ts';
 
 const client = '192.168.1.10';
@@ -61,16 +55,6 @@ describe('source NAT', () => {
     // Past the 30 s of an unanswered datagram, without a sweep in between.
     gateway.clock.set(gateway.clock.sec + 31, 0);
     assert.equal(gateway.inject('lan', from(12)).outcome, Outcome.Forward);
-  });
-
-  test('a fragment, which cannot be translated, does not leave with its inside address', () => {
-    const gateway = makeGateway({ rules: nat('-A POSTROUTING -o wan -j MASQUERADE') });
-    const fragment = { src: client, dst: server, protocol: 17, payload: new Uint8Array(64) };
-    const first = buildIpv4Fragment({ ...fragment, offsetBytes: 0, more: true });
-    const later = buildIpv4Fragment({ ...fragment, offsetBytes: 64, more: false });
-    assert.equal(gateway.inject('lan', first).reason, 'fragment-under-nat');
-    assert.equal(gateway.inject('lan', later).reason, 'fragment-under-nat');
-    assert.equal(makeGateway({ rules: '' }).inject('lan', later).outcome, Outcome.Forward);
   });
 
   test('two clients with one port: answers find their way back', () => {

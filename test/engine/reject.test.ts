@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { Outcome } from '../../src/engine/index.ts';
 import { TcpFlag } from '../../src/wire/index.ts';
 import { type Left, makeGateway } from '../support/gateway.ts';
 import {
@@ -26,6 +27,11 @@ function answerOf(left: Left, towards = 'lan'): SeenPacket {
   assert.equal(left.answers.length, 1);
   assert.equal(left.answers[0]?.interfaceName, towards);
   return left.answers[0].seen;
+}
+
+function silentlyHeld(left: Left): void {
+  assert.equal(left.outcome, Outcome.Hold);
+  assert.equal(left.answers.length, 0);
 }
 
 function silent(left: Left): void {
@@ -161,16 +167,17 @@ describe('what is never answered', () => {
     }
   });
 
-  test('later fragments; the first one is', () => {
+  test('fragments that wait for others; the whole is', () => {
     const segment = tcpSegment({ ...out, flags: 'S', payload: 'x'.repeat(44) });
     const piece = { ...out, protocol: 6 };
     const later = { ...piece, offsetBytes: 32, more: false, payload: segment.slice(32) };
-    silent(makeGateway({ rules: rejecting(every) }).inject('lan', buildIpv4Fragment(later)));
+    const four = makeGateway({ rules: rejecting(every) });
+    silentlyHeld(four.inject('lan', buildIpv4Fragment(later)));
     const first = { ...piece, offsetBytes: 0, more: true, payload: segment.slice(0, 32) };
-    answerOf(makeGateway({ rules: rejecting(every) }).inject('lan', buildIpv4Fragment(first)));
+    answerOf(four.inject('lan', buildIpv4Fragment(first)));
     const extensions = [fragmentHeader({ offsetBytes: 32, more: false, id: 7 })];
     const gateway = makeGateway({ rules6: rejecting('icmp6-no-route') });
-    silent(gateway.inject('lan', buildUdp({ ...out6, extensions })));
+    silentlyHeld(gateway.inject('lan', buildUdp({ ...out6, extensions })));
   });
 
   test('group and broadcast destinations, pings among them', () => {

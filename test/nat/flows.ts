@@ -1,6 +1,12 @@
 /** Connections made by hand for the tests of this room: no packets, no engine. */
-import { Arena, Prng } from '../../src/base/index.ts';
-import { ConntrackTable, Direction, Tuple } from '../../src/conntrack/index.ts';
+import { Clock, Prng } from '../../src/base/index.ts';
+import {
+  Conntrack,
+  type ConntrackTable,
+  Direction,
+  defaultConntrackSettings,
+  Tuple,
+} from '../../src/conntrack/index.ts';
 import { Manip, type ManipCode, Nat } from '../../src/nat/index.ts';
 import type { NatRange } from '../../src/rules/index.ts';
 import { formatAddress, Proto } from '../../src/wire/index.ts';
@@ -12,6 +18,8 @@ export interface Ends {
   readonly sport: number;
   readonly dport: number;
   readonly protocol?: number;
+  /** Zones of the two directions, 0 unless given. */
+  readonly zones?: readonly [original: number, reply: number];
 }
 
 /** A range as rules make it; ports `[0, 0]` for none. */
@@ -33,33 +41,44 @@ export function natRange(
 }
 
 export class Flows {
+  readonly clock = new Clock();
+  readonly conntrack: Conntrack;
   readonly table: ConntrackTable;
   readonly nat: Nat;
 
-  constructor(seed = 7, capacity = 70_000) {
-    this.table = new ConntrackTable(new Arena(), capacity, seed);
-    this.nat = new Nat(this.table, new Prng(seed), seed);
+  constructor(seed = 7, maximum = 2048) {
+    const settings = { ...defaultConntrackSettings(), maximum };
+    this.conntrack = new Conntrack(this.clock, settings, seed);
+    this.table = this.conntrack.table;
+    this.nat = new Nat(this.conntrack, new Prng(seed));
   }
 
   /** A row with this original tuple, not yet in the index. */
   start(ends: Ends): number {
-    const row = this.table.allocate();
+    const { table } = this;
+    const row = table.allocate();
     const tuple = tupleOf(ends);
-    this.table.writeTuple(row, Direction.Original, tuple);
     const reply = new Tuple();
     reply.invertFrom(tuple);
-    this.table.writeTuple(row, Direction.Reply, reply);
+    [tuple.zone, reply.zone] = ends.zones ?? [0, 0];
+    table.writeTuple(row, Direction.Original, tuple);
+    table.writeTuple(row, Direction.Reply, reply);
+    table.refresh(row, this.clock, 600);
     return row;
+  }
+
+  /** Enters a row, or gives it back where its tuples are taken. */
+  confirm(row: number): boolean {
+    const isEntered = this.conntrack.confirm(row);
+    if (!isEntered) this.conntrack.discard(row);
+    return isEntered;
   }
 
   /** Starts, binds and enters a connection; how its packets look afterwards, or null. */
   open(ends: Ends, range: NatRange, manip: ManipCode = Manip.Source): string | null {
     const row = this.start(ends);
-    if (!this.nat.bind(row, range, manip) || !this.table.insert(row)) {
-      this.table.release(row);
-      return null;
-    }
-    return this.translated(row);
+    this.nat.bind(row, range, manip);
+    return this.confirm(row) ? this.translated(row) : null;
   }
 
   /** `SRC:PORT>DST:PORT` with which the connection's packets leave. */

@@ -161,13 +161,33 @@ describe('ICMP', () => {
 
 test('a protocol without ports: addresses only, its bytes untouched', () => {
   const body = Uint8Array.from({ length: 24 }, (_, i) => i);
-  const frame = buildIp(v4, Proto.Gre, body);
+  const frame = buildIp(v4, Proto.Esp, body);
   const got = rewritten(frame, (packet) => {
-    rewriteSource(packet, tupleOf({ ...new4, protocol: Proto.Gre }));
-    rewriteDestination(packet, tupleOf({ ...new4, protocol: Proto.Gre }));
+    rewriteSource(packet, tupleOf({ ...new4, protocol: Proto.Esp }));
+    rewriteDestination(packet, tupleOf({ ...new4, protocol: Proto.Esp }));
   });
   assert.deepEqual([got.src, got.dst], [new4.src, new4.dst]);
   assert.deepEqual(got.datagram.slice(20), body);
+});
+
+test("PPTP's GRE: the call id goes with the destination, other GRE has none", () => {
+  const call = [0x30, 0x01, 0x88, 0x0b, ...be16(4), ...be16(7), ...[0, 0, 0, 1], 1, 2, 3, 4];
+  const plain = [0x00, 0x00, 0x08, 0x00, ...be16(4), ...be16(7), 1, 2, 3, 4];
+  const tuple = tupleOf({ ...new4, dport: 99, protocol: Proto.Gre });
+  for (const [bytes, callId] of [
+    [call, 99],
+    [plain, 7],
+  ] as const) {
+    const frame = buildIp(v4, Proto.Gre, Uint8Array.from(bytes));
+    const got = rewritten(frame, (packet) => {
+      rewriteSource(packet, tuple);
+      rewriteDestination(packet, tuple);
+    });
+    const expected = Uint8Array.from(bytes);
+    expected.set(be16(callId), 6);
+    assert.deepEqual(got.datagram.slice(20), expected);
+    assert.deepEqual([got.src, got.dst], [new4.src, new4.dst]);
+  }
 });
 
 test('UDP-Lite: partial coverage holds the pseudo header', () => {
@@ -181,6 +201,6 @@ test('UDP-Lite: partial coverage holds the pseudo header', () => {
 
 test('hasPorts', () => {
   assert.deepEqual([6, 17, 136, 1, 58, 47, 132].map(hasPorts), [
-    ...[true, true, true, false, false, false, false],
+    ...[true, true, true, false, false, false, true],
   ]);
 });

@@ -150,6 +150,7 @@ export class FakeConnection implements ConnectionView {
   readonly tuples = [new Tuple(), new Tuple()] as const;
   /** Ids that `isOpen` denies. */
   readonly closed = new Set<number>();
+  readonly labels = new Set<number>();
 
   packets(direction: DirectionCode): number {
     return this.packetCounts[direction]!;
@@ -161,6 +162,14 @@ export class FakeConnection implements ConnectionView {
 
   tuple(direction: DirectionCode): Tuple {
     return this.tuples[direction];
+  }
+
+  hasLabel(label: number): boolean {
+    return this.labels.has(label);
+  }
+
+  addLabel(label: number): void {
+    this.labels.add(label);
   }
 
   isOpen(_row: number, id: number): boolean {

@@ -49,6 +49,15 @@ export function bytesPerRound(round: (n: number) => void, rounds = 100_000): num
   return least;
 }
 
+/**
+ * True where every call allocates something: the quick measure, for what is done once a connection. One
+ * object a call (16 bytes) fills four pages in the longest run; less than that it does not see.
+ */
+export function allocatesEachTime(round: (n: number) => void, rounds = 70_000): boolean {
+  growth(round, WARM_UP_ROUNDS);
+  return SHARES.some((share) => medianGrowth(round, Math.ceil(rounds * share)) > 2 * PAGE_BYTES);
+}
+
 function medianGrowth(round: (n: number) => void, rounds: number): number {
   const attempts = Array.from({ length: ATTEMPTS }, () => growth(round, rounds));
   attempts.sort((a, b) => a - b);

@@ -49,3 +49,13 @@ export function slowL4Checksum(
   const pseudo = pseudoHeader(src, dst, protocol, segment.length);
   return slowChecksum(Uint8Array.from([...pseudo, ...segment]));
 }
+
+/** CRC32c of SCTP, bit by bit (RFC 9260 appendix A); the field itself must be zero. */
+export function slowCrc32c(bytes: Uint8Array): number {
+  let crc = 0xffffffff;
+  for (const byte of bytes) {
+    crc ^= byte;
+    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ ((crc & 1) === 1 ? 0x82f63b78 : 0);
+  }
+  return (crc ^ 0xffffffff) >>> 0;
+}

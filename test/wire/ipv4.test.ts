@@ -133,8 +133,8 @@ describe('IPv4', () => {
   });
 
   test('other protocols are left whole', () => {
-    const packet = loadPacket(buildIp(endpoints, Proto.Gre, new Uint8Array(12).fill(9)));
-    assert.deepEqual([packet.protocol, packet.payloadLen], [Proto.Gre, 12]);
+    const packet = loadPacket(buildIp(endpoints, Proto.Esp, new Uint8Array(12).fill(9)));
+    assert.deepEqual([packet.protocol, packet.payloadLen], [Proto.Esp, 12]);
     assert.equal(packet.payloadOffset, packet.l4Offset);
     assert.deepEqual([packet.srcPortOrIcmpId, packet.dstPortOrIcmpTypeCode], [0, 0]);
     const empty = loadPacket(buildIp(endpoints, Proto.Esp, new Uint8Array(0)));

@@ -10,6 +10,7 @@ import {
   type Packet,
   Proto,
   verifyL4Checksum,
+  verifyTrackedChecksum,
 } from '../../src/wire/index.ts';
 import { addressBytes, be16, join } from '../support/bytes.ts';
 import {
@@ -132,6 +133,28 @@ describe('transport checksum', () => {
     const sent = fieldOf(packet);
     completeL4Checksum(packet);
     assert.equal(fieldOf(packet), sent);
+  });
+
+  test('the tracker sums UDP to the end of the IP datagram, as the kernel does', () => {
+    const behind = Uint8Array.of(7, 7, 7);
+    for (const ends of [four, six]) {
+      const plain = loadPacket(buildUdp({ ...ends, payload: 'abc' }));
+      assert.equal(verifyTrackedChecksum(plain), L4Checksum.Good);
+      const datagram = udpSegment({ ...ends, payload: 'abc' });
+      const trailed = loadPacket(buildIp(ends, Proto.Udp, join(datagram, behind)));
+      assert.equal(verifyTrackedChecksum(trailed), L4Checksum.Bad);
+      const silent = udpSegment({ ...ends, payload: 'abc', noChecksum: true });
+      const unchecked = loadPacket(buildIp(ends, Proto.Udp, join(silent, behind)));
+      assert.equal(verifyTrackedChecksum(unchecked), L4Checksum.None);
+      // Summed over all of it, though its length says less: bad to the receiver, good to the tracker.
+      const whole = udpSegment({ ...ends, payload: 'abcdef', noChecksum: true });
+      whole.set(be16(11), 4);
+      const [from, to] = [addressBytes(ends.src), addressBytes(ends.dst)];
+      whole.set(be16(slowL4Checksum(from, to, 17, whole)), 6);
+      const long = loadPacket(buildIp(ends, Proto.Udp, whole));
+      assert.equal(verifyTrackedChecksum(long), L4Checksum.Good);
+      assert.equal(verifyL4Checksum(long), L4Checksum.Bad);
+    }
   });
 
   test('UDP-Lite covers what it says', () => {

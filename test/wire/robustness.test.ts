@@ -38,6 +38,7 @@ import {
   hopByHop,
   routing,
 } from '../support/packets.ts';
+import { buildSctp, initChunk } from '../support/sctp.ts';
 import { slowChecksum } from '../support/slow-checksum.ts';
 
 const four = { src: '10.0.0.2', dst: '192.0.2.1', sport: 40000, dport: 21 };
@@ -52,6 +53,8 @@ const good: Record<string, Uint8Array> = {
   tcp6: buildTcp({ ...six, options, extensions: [hopByHop(), routing(), authentication()] }),
   udp6: buildUdp({ ...six, payload: 'abc' }),
   icmpv6: buildIcmpv6({ ...six, payload: 'abc' }),
+  sctp: buildSctp({ ...four, tag: 1, chunks: [initChunk(2, 7)] }),
+  gre6: buildIp(six, Proto.Gre, Uint8Array.of(0x30, 1, 0x88, 0x0b, 0, 1, 0, 9, 0)),
   fragment6: buildTcp({
     ...six,
     extensions: [fragmentHeader({ offsetBytes: 0, more: true, id: 1 })],
@@ -191,7 +194,7 @@ function openDoors(frame: Uint8Array, link: LinkTypeCode, prng: Prng): void {
   if (link !== LinkType.RawIp && link !== LinkType.Null) {
     frame.set(be16(version6 ? 0x86dd : 0x0800), typeAt);
   }
-  const protocols = [1, 6, 17, 58, 136, 0, 43, 44, 51, 60, 132];
+  const protocols = [1, 6, 17, 47, 58, 136, 0, 43, 44, 51, 60, 132];
   const protocol = protocols[prng.below(protocols.length)]!;
   const room = frame.length - at;
   if (prng.below(16) !== 0) frame[at] = version6 ? 0x60 : 0x40 | (4 + prng.below(5));
@@ -211,7 +214,10 @@ function openDoors(frame: Uint8Array, link: LinkTypeCode, prng: Prng): void {
   if (prng.below(4) !== 0) frame.set([0x40, 0], at + 6);
   frame[at + 9] = protocol;
   const l4 = at + (frame[at]! & 15) * 4;
-  if (protocol === Proto.Udp && prng.below(2) === 0) frame.set(be16(8), l4 + 4);
+  if (protocol === Proto.Udp && l4 + 6 <= frame.length && prng.below(2) === 0) {
+    frame.set(be16(8), l4 + 4);
+  }
+  if (protocol === Proto.Gre && l4 + 1 < frame.length) frame[l4 + 1] = prng.below(2);
   if (prng.below(8) !== 0) repairIpv4(frame, at);
 }
 

@@ -99,7 +99,7 @@ describe('UDP-Lite', () => {
 
   test('any other protocol with such bytes is left whole', () => {
     const segment = join(udpSegment({ ...four, payload: 'abcdefgh' }));
-    const packet = loadPacket(buildIp(four, Proto.Gre, segment));
+    const packet = loadPacket(buildIp(four, Proto.Esp, segment));
     assert.deepEqual([packet.dstPortOrIcmpTypeCode, packet.payloadLen], [0, 16]);
   });
 });

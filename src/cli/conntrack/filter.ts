@@ -10,15 +10,23 @@ import { isDestinationNat, isDestinationPortNat, isSourceNat, isSourcePortNat } 
 export type EntryPredicate = (entry: ConntrackDto) => boolean;
 
 /**
- * Makes a test of a filter. An entry matches when every part of the filter that is given does; an
- * empty filter matches every entry.
+ * Makes a test of a filter. An entry matches when every part of the filter that is given does and it
+ * has all of `labels`; an empty filter matches every entry.
  */
-export function compileFilter(filter: ConntrackFilterDto): EntryPredicate {
+export function compileFilter(
+  filter: ConntrackFilterDto,
+  labels: readonly number[] = [],
+): EntryPredicate {
   const tests = [
     ...equalityTests(filter),
     ...addressTests(filter),
     ...bitsTests(filter),
     ...natTests(filter),
+    ...labels.map(
+      (label): EntryPredicate =>
+        (e) =>
+          e.labels?.includes(label) === true,
+    ),
   ];
   return (entry) => {
     for (const test of tests) if (!test(entry)) return false;

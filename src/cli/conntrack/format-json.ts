@@ -6,7 +6,9 @@ import type {
   ExpectEventDto,
   HelperEventDto,
 } from '../../control/index.ts';
+import { Proto } from '../../wire/index.ts';
 import { protocolName, statusNames } from './names.ts';
+import { hasPorts, isIcmp } from './protocol-options.ts';
 
 /** `-o json`, which conntrack(8) does not have. One object each, without newline. */
 
@@ -36,26 +38,33 @@ function entryObject(e: ConntrackDto): Record<string, unknown> {
     proto: protoText(e.proto),
     state: e.state === '' ? null : e.state,
     timeout: e.timeout,
-    orig: directionObject(e.orig),
-    reply: directionObject(e.reply),
+    orig: directionObject(e, e.orig),
+    reply: directionObject(e, e.reply),
     status: statusNames.filter(([, bit]) => (e.status & bit) !== 0).map(([name]) => name),
     mark: e.mark >>> 0,
     zone: e.zone,
     ...(e.origZone !== 0 && { zoneOrig: e.origZone }),
     ...(e.replyZone !== 0 && { zoneReply: e.replyZone }),
+    ...(e.labels !== null && { labels: e.labels }),
     use: e.use,
     helper: e.helper === '' ? null : e.helper,
     master: e.masterId,
-    start: e.startSec,
+    ...(e.timestamped && { start: e.startSec }),
   };
 }
 
 /** Written out, so that a field added to the DTO does not slip into a documented format. */
-function directionObject(t: CountedTupleDto): Record<string, unknown> {
+function directionObject(
+  { proto, accounting }: ConntrackDto,
+  t: CountedTupleDto,
+): Record<string, unknown> {
   const { src, dst, sport, dport, packets, bytes } = t;
-  const ports = sport === undefined ? {} : { sport, dport };
-  const icmp = t.icmpType === undefined ? {} : { type: t.icmpType, code: t.icmpCode, id: t.icmpId };
-  return { src, dst, ...ports, ...icmp, packets, bytes };
+  const counters = accounting ? { packets, bytes } : {};
+  if (isIcmp(proto)) {
+    return { src, dst, type: t.icmpType, code: t.icmpCode, id: t.icmpId, ...counters };
+  }
+  if (proto === Proto.Gre) return { src, dst, srckey: sport, dstkey: dport, ...counters };
+  return hasPorts(proto) ? { src, dst, sport, dport, ...counters } : { src, dst, ...counters };
 }
 
 function expectObject(e: ExpectDto): Record<string, unknown> {

@@ -9,8 +9,10 @@ import type {
   HelperEventDto,
   TupleDto,
 } from '../../control/index.ts';
+import { Proto } from '../../wire/index.ts';
 import type { FormatOptions } from './format-options.ts';
 import { protocolName } from './names.ts';
+import { hasPorts, isIcmp } from './protocol-options.ts';
 
 /** What of an entry is shown: a listing, a change, and the end of an entry differ in it. */
 interface Parts {
@@ -20,17 +22,19 @@ interface Parts {
   stop: boolean;
   helper: boolean;
   use: boolean;
+  labels: boolean;
 }
 
 /** The plain line of a listed entry, without newline. */
 export function entryLine(entry: ConntrackDto, options: FormatOptions): string {
   return entryWithParts(entry, options, {
-    counters: options.accounting,
+    counters: entry.accounting,
     mark: true,
-    times: options.timestamps || options.ktimestamp,
+    times: entry.timestamped,
     stop: false,
     helper: entry.helper !== '',
     use: true,
+    labels: options.labels,
   });
 }
 
@@ -39,14 +43,23 @@ export function eventLine(event: ConntrackEventDto, options: FormatOptions): str
   const { entry } = event;
   const isEnd = event.event === 'DESTROY';
   const line = entryWithParts(entry, options, {
-    counters: isEnd && options.accounting,
-    mark: entry.mark !== 0,
-    times: isEnd && (options.timestamps || options.ktimestamp),
+    counters: isEnd && entry.accounting,
+    mark: showsMark(event),
+    times: isEnd && entry.timestamped,
     stop: isEnd,
     helper: !isEnd && entry.helper !== '',
     use: false,
+    labels: options.labels,
   });
   return `${timePrefix(event.time, options)}${eventTag(event.event)} ${line}${causeSuffix(event.cause)}`;
+}
+
+/**
+ * Whether an event tells the mark: where there is one, and always where a command made or changed
+ * the entry (ctnetlink_change_conntrack reports everything that a command may set).
+ */
+export function showsMark({ event, entry, cause }: ConntrackEventDto): boolean {
+  return entry.mark !== 0 || (cause !== undefined && event !== 'DESTROY');
 }
 
 /** The plain line of an expectation; `time` is when it is shown. */
@@ -80,15 +93,16 @@ function entryWithParts(entry: ConntrackDto, options: FormatOptions, parts: Part
   let line = options.extended ? layer3Text(entry.family) : '';
   line += `${protocolName(entry.proto).padEnd(8)} ${entry.proto} ${entry.timeout} `;
   if (entry.state !== '') line += `${entry.state} `;
-  line += directionText(entry.orig, 'orig', entry.origZone, parts.counters);
+  line += directionText(entry, 'orig', parts.counters);
   if ((entry.status & Status.SeenReply) === 0) line += '[UNREPLIED] ';
-  line += directionText(entry.reply, 'reply', entry.replyZone, parts.counters);
+  line += directionText(entry, 'reply', parts.counters);
   if ((entry.status & Status.Assured) !== 0) line += '[ASSURED] ';
   if (parts.mark) line += `mark=${entry.mark >>> 0} `;
   if (entry.zone !== 0) line += `zone=${entry.zone} `;
   if (parts.times) line += timesText(entry, options.ktimestamp, parts.stop);
   if (parts.helper) line += `helper=${entry.helper} `;
   if (parts.use) line += `use=${entry.use} `;
+  if (parts.labels) line += labelsText(entry, options);
   if (options.id) line += `id=${entry.id >>> 0} `;
   return line.trimEnd();
 }
@@ -97,21 +111,32 @@ function layer3Text(family: 4 | 6): string {
   return family === 4 ? 'ipv4     2 ' : 'ipv6     10 ';
 }
 
-function directionText(
-  tuple: CountedTupleDto,
-  side: 'orig' | 'reply',
-  zone: number,
-  withCounters: boolean,
-): string {
+function directionText(entry: ConntrackDto, side: 'orig' | 'reply', withCounters: boolean): string {
+  const tuple: CountedTupleDto = entry[side];
+  const zone = side === 'orig' ? entry.origZone : entry.replyZone;
   const zoneText = zone === 0 ? '' : `zone-${side}=${zone} `;
   const counters = withCounters ? `packets=${tuple.packets} bytes=${tuple.bytes} ` : '';
-  return `src=${tuple.src} dst=${tuple.dst} ${layer4Text(tuple)}${zoneText}${counters}`;
+  const ports = layer4Text(tuple, entry.proto);
+  return `src=${tuple.src} dst=${tuple.dst} ${ports}${zoneText}${counters}`;
 }
 
-function layer4Text(tuple: TupleDto): string {
-  if (tuple.sport !== undefined) return `sport=${tuple.sport} dport=${tuple.dport ?? 0} `;
-  if (tuple.icmpType === undefined) return '';
-  return `type=${tuple.icmpType} code=${tuple.icmpCode ?? 0} id=${tuple.icmpId ?? 0} `;
+/** What tells connections of a protocol apart beside the addresses. */
+function layer4Text(tuple: TupleDto, proto: number): string {
+  const { sport = 0, dport = 0, icmpType = 0, icmpCode = 0, icmpId = 0 } = tuple;
+  if (isIcmp(proto)) return `type=${icmpType} code=${icmpCode} id=${icmpId} `;
+  if (proto === Proto.Gre) return `srckey=${keyText(sport)} dstkey=${keyText(dport)} `;
+  return hasPorts(proto) ? `sport=${sport} dport=${dport} ` : '';
+}
+
+/** A key of GRE: `0x1f`. */
+export function keyText(key: number): string {
+  return `0x${key.toString(16)}`;
+}
+
+/** Labels without a name are not shown. */
+function labelsText({ labels }: ConntrackDto, { labelName }: FormatOptions): string {
+  const names = (labels ?? []).map(labelName).filter((name) => name !== null);
+  return names.length === 0 ? '' : `labels=${names.join(',')} `;
 }
 
 function timesText(entry: ConntrackDto, withClock: boolean, withStop: boolean): string {
@@ -124,15 +149,34 @@ function timesText(entry: ConntrackDto, withClock: boolean, withStop: boolean): 
 // 299 proto=6 src=192.168.1.10 dst=203.0.113.21 sport=0 dport=50002 mask-src=… master-src=… helper=ftp
 function expectText(e: ExpectDto): string {
   const helper = e.helper === '' ? '' : ` helper=${e.helper}`;
+  const zone = e.zone === 0 ? '' : `zone=${e.zone} `;
+  const mask: TupleDto = { src: '', dst: '', sport: e.maskSport, dport: e.maskDport };
   return (
-    `${e.timeout} proto=${e.proto} src=${e.src} dst=${e.dst} sport=${e.sport} dport=${e.dport} ` +
-    `mask-src=${e.maskSrc} mask-dst=${e.maskDst} sport=${e.maskSport} dport=${e.maskDport} ` +
-    `${masterText(e.master)} class=${e.class}${helper}`
+    `${e.timeout} proto=${e.proto} src=${e.src} dst=${e.dst} ${layer4Text(e, e.proto)}` +
+    `mask-src=${e.maskSrc} mask-dst=${e.maskDst} ${layer4Text(mask, e.proto)}` +
+    `${masterText(e.master)} ${zone}${flagsText(e.flags)}class=${e.class}${helper}`
   );
 }
 
+// NF_CT_EXPECT_ of nf_conntrack_common.h.
+const expectFlags: readonly (readonly [string, number])[] = [
+  ['PERMANENT', 1],
+  ['INACTIVE', 2],
+  ['USERSPACE', 4],
+];
+
+/** `PERMANENT` and so on. */
+export function expectFlagNames(flags: number): string[] {
+  return expectFlags.filter(([, bit]) => (flags & bit) !== 0).map(([name]) => name);
+}
+
+function flagsText(flags: number): string {
+  return flags === 0 ? '' : `${expectFlagNames(flags).join(',')} `;
+}
+
 function masterText(master: TupleDto): string {
-  return `master-src=${master.src} master-dst=${master.dst} ${layer4Text(master)}`.trimEnd();
+  const proto = master.icmpType === undefined ? Proto.Tcp : Proto.Icmp;
+  return `master-src=${master.src} master-dst=${master.dst} ${layer4Text(master, proto)}`.trimEnd();
 }
 
 function eventTag(name: string): string {

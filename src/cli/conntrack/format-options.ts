@@ -12,19 +12,19 @@ export interface FormatOptions {
   timestamp: boolean;
   /** `-o ktimestamp`: when the entry began and, for a destroyed one, ended. */
   ktimestamp: boolean;
-  /** Show packet and byte counters (the kernel's nf_conntrack_acct). */
-  accounting: boolean;
-  /** Show delta-time (the kernel's nf_conntrack_timestamp); `ktimestamp` implies it. */
-  timestamps: boolean;
+  /** `-o labels`, and wherever a label was named: the labels that are set. */
+  labels: boolean;
+  /** The name of a label; null for one that has none, which is not shown. */
+  labelName: (label: number) => string | null;
 }
 
-/** What Pinhole shows without any `-o`: it always counts, and keeps times out of plain lines. */
+/** What is shown without any `-o`. */
 export const defaultFormat: Readonly<FormatOptions> = {
   format: 'plain',
   extended: false,
   id: false,
   timestamp: false,
   ktimestamp: false,
-  accounting: true,
-  timestamps: false,
+  labels: false,
+  labelName: () => null,
 };

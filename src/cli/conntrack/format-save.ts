@@ -1,7 +1,9 @@
 import type { ConntrackDto, ConntrackEventDto, EventName, TupleDto } from '../../control/index.ts';
+import { Proto } from '../../wire/index.ts';
 import { causeSuffix } from './format-line.ts';
 import { protocolName, settableStatus } from './names.ts';
 import { isDestinationNat, isSourceNat } from './nat.ts';
+import { hasPorts, isIcmp } from './protocol-options.ts';
 
 const eventCommands: Readonly<Record<EventName, string>> = {
   NEW: '-A',
@@ -20,6 +22,8 @@ export function entrySave(entry: ConntrackDto, command = '-A'): string {
   words.push(isSourceNat(entry) ? '-n' : '-q', entry.reply.dst);
   words.push(...layer4Words(entry));
   if (entry.state !== '') words.push('--state', entry.state);
+  if (entry.origVtag !== undefined) words.push('--orig-vtag', String(entry.origVtag));
+  if (entry.replyVtag !== undefined) words.push('--reply-vtag', String(entry.replyVtag));
   return words.join(' ');
 }
 
@@ -35,18 +39,22 @@ function statusWords(status: number): string {
 function layer4Words({ proto, orig, reply }: ConntrackDto): string[] {
   const name = protocolName(proto);
   const words = ['-p', name === 'unknown' ? String(proto) : name];
-  if (orig.sport !== undefined) return [...words, ...portWords(orig, reply)];
-  if (orig.icmpType === undefined) return words;
-  const option = proto === 58 ? '--icmpv6' : '--icmp';
-  words.push(`${option}-type`, String(orig.icmpType), `${option}-code`, String(orig.icmpCode ?? 0));
-  words.push(`${option}-id`, String(orig.icmpId ?? 0));
+  if (isIcmp(proto)) {
+    const { icmpType = 0, icmpCode = 0, icmpId = 0 } = orig;
+    const option = `--${protocolName(proto)}`;
+    words.push(`${option}-type`, String(icmpType), `${option}-code`, String(icmpCode));
+    words.push(`${option}-id`, String(icmpId));
+  }
+  // A protocol that is not tracked has names for its ports, and none of them.
+  if (hasPorts(proto) && orig.sport !== undefined) words.push(...portWords(proto, orig, reply));
   return words;
 }
 
-function portWords(orig: TupleDto, reply: TupleDto): string[] {
-  return [
-    ...['--sport', String(orig.sport ?? 0), '--dport', String(orig.dport ?? 0)],
-    ...['--reply-port-src', String(reply.sport ?? 0)],
-    ...['--reply-port-dst', String(reply.dport ?? 0)],
-  ];
+const portNames = ['--sport', '--dport', '--reply-port-src', '--reply-port-dst'] as const;
+const keyNames = ['--srckey', '--dstkey', '--reply-key-src', '--reply-key-dst'] as const;
+
+function portWords(proto: number, orig: TupleDto, reply: TupleDto): string[] {
+  const names = proto === Proto.Gre ? keyNames : portNames;
+  const values = [orig.sport, orig.dport, reply.sport, reply.dport];
+  return names.flatMap((name, index) => [name, String(values[index] ?? 0)]);
 }

@@ -6,9 +6,11 @@ import type {
   ExpectEventDto,
   TupleDto,
 } from '../../control/index.ts';
-import { causeSuffix } from './format-line.ts';
+import { Proto } from '../../wire/index.ts';
+import { causeSuffix, expectFlagNames, keyText, showsMark } from './format-line.ts';
 import type { FormatOptions } from './format-options.ts';
-import { protocolName } from './names.ts';
+import { protocolName, stateNames } from './names.ts';
+import { hasPorts } from './protocol-options.ts';
 
 /** `<flow>…</flow>` of a listed entry. The identifier is always there; `-o id` changes nothing. */
 export function entryXml(entry: ConntrackDto, options: FormatOptions): string {
@@ -37,7 +39,7 @@ function flowBody(
   event: ConntrackEventDto | null,
 ): string {
   const isEnd = event?.event === 'DESTROY';
-  const withCounters = options.accounting && (event === null || isEnd);
+  const withCounters = e.accounting && (event === null || isEnd);
   const original = metaXml(e, 'original', withCounters);
   const reply = metaXml(e, 'reply', withCounters);
   const when = event !== null && options.timestamp ? whenXml(event.time) : '';
@@ -54,7 +56,7 @@ function metaXml(e: ConntrackDto, direction: 'original' | 'reply', counted: bool
     ? `<counters><packets>${tuple.packets}</packets><bytes>${tuple.bytes}</bytes></counters>`
     : '';
   const layer3 = `<layer3 ${layer3Names(e.family)}>${addressesXml(tuple)}</layer3>`;
-  const layer4 = `<layer4 ${layer4Names(e.proto)}>${portsXml(tuple)}</layer4>`;
+  const layer4 = `<layer4 ${layer4Names(e.proto)}>${portsXml(tuple, e.proto)}</layer4>`;
   return `<meta direction="${direction}">${layer3}${layer4}${zoneXml}${counters}</meta>`;
 }
 
@@ -64,21 +66,37 @@ function independentXml(
   event: ConntrackEventDto | null,
 ): string {
   const isEnd = event?.event === 'DESTROY';
-  let xml = e.state === '' ? '' : `<state>${e.state}</state>`;
+  let xml = e.state === '' ? '' : `<state>${stateXml(e)}</state>`;
   xml += `<timeout>${e.timeout}</timeout>`;
-  if (event === null || e.mark !== 0) xml += `<mark>${e.mark >>> 0}</mark>`;
+  if (event === null || showsMark(event)) xml += `<mark>${e.mark >>> 0}</mark>`;
+  if (options.labels) xml += labelsXml(e, options);
   if (e.zone !== 0) xml += `<zone>${e.zone}</zone>`;
   if (event === null) xml += `<use>${e.use}</use>`;
   xml += `<id>${e.id >>> 0}</id>`;
   if ((e.status & Status.Assured) !== 0) xml += '<assured/>';
   if ((e.status & Status.SeenReply) === 0) xml += '<unreplied/>';
-  if (event === null || isEnd) xml += timesXml(e, options, isEnd);
+  if (e.timestamped && (event === null || isEnd)) xml += timesXml(e, options, isEnd);
   return `<meta direction="independent">${xml}</meta>`;
+}
+
+/**
+ * libnetfilter_conntrack takes the state of every protocol from the names of TCP in this format, so
+ * that an established SCTP association is in FIN_WAIT.
+ */
+function stateXml({ proto, state }: ConntrackDto): string {
+  const names = stateNames[proto === Proto.Sctp ? 'SCTP' : 'TCP'] ?? [];
+  return stateNames.TCP?.[names.indexOf(state)] ?? state;
+}
+
+function labelsXml({ labels }: ConntrackDto, { labelName }: FormatOptions): string {
+  const names = (labels ?? []).map(labelName).filter((name) => name !== null);
+  if (names.length === 0) return '';
+  return `<labels>${names.map((name) => `<label>${escaped(name)}</label>`).join('')}</labels>`;
 }
 
 function timesXml(e: ConntrackDto, options: FormatOptions, withStop: boolean): string {
   const delta = `<deltatime>${e.deltaTime}</deltatime>`;
-  if (!options.ktimestamp) return options.timestamps ? delta : '';
+  if (!options.ktimestamp) return delta;
   const stop = withStop ? `<stop>${nanoseconds(e.startSec + e.deltaTime)}</stop>` : '';
   return `<timestamp><start>${nanoseconds(e.startSec)}</start>${stop}</timestamp>${delta}`;
 }
@@ -90,14 +108,17 @@ function nanoseconds(epochSec: number): string {
 
 function expectBody(e: ExpectDto, options: FormatOptions, time: number): string {
   const mask = { src: e.maskSrc, dst: e.maskDst, sport: e.maskSport, dport: e.maskDport };
-  const three = (part: (tuple: TupleDto) => string) =>
-    `<expected>${part(e)}</expected><mask>${part(mask)}</mask><master>${part(e.master)}</master>`;
+  const three = (part: (tuple: TupleDto, proto: number) => string) =>
+    `<expected>${part(e, e.proto)}</expected><mask>${part(mask, e.proto)}</mask>` +
+    `<master>${part(e.master, Proto.Tcp)}</master>`;
   const helper = e.helper === '' ? '' : `<helper-name>${escaped(e.helper)}</helper-name>`;
+  const zone = e.zone === 0 ? '' : `<zone>${e.zone}</zone>`;
   const when = options.timestamp ? whenXml(time) : '';
+  const flags = expectFlagNames(e.flags).map((name) => `<${name.toLowerCase()}/>`);
   return (
     `<layer3 ${layer3Names(e.family)}>${three(addressesXml)}</layer3>` +
     `<layer4 ${layer4Names(e.proto)}>${three(portsXml)}</layer4>` +
-    `<meta>${helper}<timeout>${e.timeout}</timeout><class>${e.class}</class>${when}</meta>`
+    `<meta>${helper}<timeout>${e.timeout}</timeout><class>${e.class}</class>${zone}${when}${flags.join('')}</meta>`
   );
 }
 
@@ -113,10 +134,12 @@ function addressesXml(tuple: TupleDto): string {
   return `<src>${tuple.src}</src><dst>${tuple.dst}</dst>`;
 }
 
-/** Ports only: an ICMP query has an empty `<layer4>` in conntrack(8). */
-function portsXml(tuple: TupleDto): string {
-  if (tuple.sport === undefined) return '';
-  return `<sport>${tuple.sport}</sport><dport>${tuple.dport ?? 0}</dport>`;
+/** Ports, or keys of GRE: an ICMP query has an empty `<layer4>` in conntrack(8). */
+function portsXml({ sport = 0, dport = 0 }: TupleDto, proto: number): string {
+  if (proto === Proto.Gre) {
+    return `<srckey>${keyText(sport)}</srckey><dstkey>${keyText(dport)}</dstkey>`;
+  }
+  return hasPorts(proto) ? `<sport>${sport}</sport><dport>${dport}</dport>` : '';
 }
 
 /** When an event was seen, in local time; Sunday is day 1 of the week. */

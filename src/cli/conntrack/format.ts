@@ -25,9 +25,13 @@ export function formatEntry(entry: ConntrackDto, options: FormatOptions): string
   return options.format === 'save' ? entrySave(entry) : entryLine(entry, options);
 }
 
-/** A deleted entry: as a listed one, but `-o save` gives the command that deletes it. */
+/**
+ * A deleted entry: without labels and the time of its beginning, and `-o save` gives the command that
+ * deletes it.
+ */
 export function formatDeleted(entry: ConntrackDto, options: FormatOptions): string {
-  return options.format === 'save' ? entrySave(entry, '-D') : formatEntry(entry, options);
+  if (options.format === 'save') return entrySave(entry, '-D');
+  return formatEntry(entry, { ...options, ktimestamp: false, labels: false });
 }
 
 export function formatEvent(event: ConntrackEventDto, options: FormatOptions): string {
@@ -82,17 +86,25 @@ export function formatStats(stats: StatsDto, table: 'conntrack' | 'expect'): str
 /**
  * What stands around and between the entries of one output: nothing in plain text; in XML a root
  * element, which is left out where there is no entry; in JSON an array for a listing, and a line for
- * each event.
+ * each event. conntrack(8) forgets to close the root element after `-G` ('opened'), and writes none
+ * for what it deletes and updates ('bare').
  */
 export class OutputFrame {
   private readonly format: OutputFormat;
   private readonly root: 'conntrack' | 'expect';
   private readonly isArray: boolean;
+  private readonly wrapping: 'whole' | 'opened' | 'bare';
   private count = 0;
 
-  constructor(format: OutputFormat, root: 'conntrack' | 'expect', kind: 'list' | 'events') {
+  constructor(
+    format: OutputFormat,
+    root: 'conntrack' | 'expect',
+    kind: 'list' | 'events',
+    wrapping: 'whole' | 'opened' | 'bare' = 'whole',
+  ) {
     this.format = format;
     this.root = root;
+    this.wrapping = wrapping;
     this.isArray = format === 'json' && kind === 'list';
   }
 
@@ -100,13 +112,14 @@ export class OutputFrame {
   entry(text: string): string {
     const isFirst = this.count++ === 0;
     if (this.isArray) return (isFirst ? '[\n' : ',\n') + text;
-    if (this.format !== 'xml' || !isFirst) return `${text}\n`;
+    if (this.format !== 'xml' || !isFirst || this.wrapping === 'bare') return `${text}\n`;
     return `<?xml version="1.0" encoding="utf-8"?>\n<${this.root}>\n${text}\n`;
   }
 
   /** The text to print after the last entry. */
   end(): string {
     if (this.isArray) return this.count === 0 ? '[]\n' : '\n]\n';
-    return this.format === 'xml' && this.count > 0 ? `</${this.root}>\n` : '';
+    const isOpen = this.format === 'xml' && this.count > 0 && this.wrapping === 'whole';
+    return isOpen ? `</${this.root}>\n` : '';
   }
 }

@@ -112,6 +112,7 @@ export const stateNames: Readonly<Record<string, readonly string[]>> = {
     'SHUTDOWN_SENT',
     'SHUTDOWN_RECD',
     'SHUTDOWN_ACK_SENT',
+    'HEARTBEAT_SENT',
   ],
   DCCP: ['NONE', 'REQUEST', 'RESPOND', 'PARTOPEN', 'OPEN', 'CLOSEREQ', 'CLOSING', 'TIMEWAIT'],
 };

@@ -13,14 +13,13 @@ export type CommandName =
   | 'event'
   | 'count'
   | 'stats'
-  | 'load'
   | 'help'
   | 'version';
 
 export type TableName = 'conntrack' | 'expect' | 'dying' | 'unconfirmed';
 
 function command(key: CommandName, short: string, long: string): OptionSpec {
-  return { key, short, long: [long], argument: key === 'load' ? 'required' : 'optional' };
+  return { key, short, long: [long], argument: 'optional' };
 }
 
 export const commandOptions: readonly OptionSpec[] = [
@@ -32,17 +31,16 @@ export const commandOptions: readonly OptionSpec[] = [
   command('get', 'G', 'get'),
   command('flush', 'F', 'flush'),
   command('event', 'E', 'event'),
-  command('count', 'C', 'count'),
+  { key: 'count', short: 'C', long: ['count', 'counter'], argument: 'optional' },
   command('stats', 'S', 'stats'),
-  command('load', 'R', 'load-file'),
-  { key: 'help', short: 'h', long: ['help'], argument: 'none' },
-  { key: 'version', short: 'V', long: ['version'], argument: 'none' },
+  command('help', 'h', 'help'),
+  command('version', 'V', 'version'),
 ];
 
 function option(
   key: string,
   short: string | null,
-  long: readonly string[],
+  long: readonly string[] = [key],
   argument: OptionSpec['argument'] = 'required',
 ): OptionSpec {
   return short === null ? { key, long, argument } : { key, short, long, argument };
@@ -52,96 +50,61 @@ function option(
 export const plainOptions: readonly OptionSpec[] = [
   option('src', 's', ['orig-src', 'src']),
   option('dst', 'd', ['orig-dst', 'dst']),
-  option('reply-src', 'r', ['reply-src']),
-  option('reply-dst', 'q', ['reply-dst']),
-  option('protonum', 'p', ['protonum']),
-  option('timeout', 't', ['timeout']),
-  option('status', 'u', ['status']),
+  option('reply-src', 'r'),
+  option('reply-dst', 'q'),
+  option('protonum', 'p', ['protonum', 'proto']),
+  option('timeout', 't'),
+  option('status', 'u'),
   option('zero', 'z', ['zero'], 'none'),
-  option('event-mask', 'e', ['event-mask']),
-  option('tuple-src', null, ['tuple-src']),
-  option('tuple-dst', null, ['tuple-dst']),
-  option('mask-src', null, ['mask-src']),
-  option('mask-dst', null, ['mask-dst']),
-  option('nat-range', 'a', ['nat-range']),
-  option('mark', 'm', ['mark']),
-  option('id', 'i', ['id']),
-  option('family', 'f', ['family']),
+  option('event-mask', 'e'),
+  option('tuple-src', null),
+  option('tuple-dst', null),
+  option('mask-src', null),
+  option('mask-dst', null),
+  option('nat-range', 'a'),
+  option('mark', 'm'),
+  option('id', 'i'),
+  option('family', 'f'),
   option('src-nat', 'n', ['src-nat'], 'optional'),
   option('dst-nat', 'g', ['dst-nat'], 'optional'),
-  option('output', 'o', ['output']),
-  option('secmark', 'c', ['secmark']),
-  option('buffer-size', 'b', ['buffer-size']),
+  option('output', 'o'),
+  option('secmark', 'c'),
+  option('buffer-size', 'b'),
   option('any-nat', 'j', ['any-nat'], 'optional'),
-  option('zone', 'w', ['zone']),
-  option('label', 'l', ['label']),
-  option('label-add', null, ['label-add']),
+  option('zone', 'w'),
+  option('label', 'l'),
+  option('label-add', null),
   option('label-del', null, ['label-del'], 'optional'),
-  option('orig-zone', null, ['orig-zone']),
-  option('reply-zone', null, ['reply-zone']),
+  option('orig-zone', null),
+  option('reply-zone', null),
 ];
-
-const portOptions: readonly OptionSpec[] = [
-  option('sport', null, ['orig-port-src', 'sport']),
-  option('dport', null, ['orig-port-dst', 'dport']),
-  option('reply-port-src', null, ['reply-port-src']),
-  option('reply-port-dst', null, ['reply-port-dst']),
-];
-const statefulOptions = [...portOptions, option('state', null, ['state'])];
-
-function icmpOptions(prefix: string): readonly OptionSpec[] {
-  return ['type', 'code', 'id'].map((part) =>
-    option(`${prefix}-${part}`, null, [`${prefix}-${part}`]),
-  );
-}
-
-/** The options that `-p PROTOCOL` brings in; they are unknown before it. */
-export const protocolOptions: Readonly<Record<number, readonly OptionSpec[]>> = {
-  1: icmpOptions('icmp'),
-  6: statefulOptions,
-  17: portOptions,
-  33: statefulOptions,
-  58: icmpOptions('icmpv6'),
-  132: statefulOptions,
-  136: portOptions,
-};
-
-const addresses = ['src', 'dst', 'reply-src', 'reply-dst', 'protonum'];
-const masks = ['mask-src', 'mask-dst'];
-const nat = ['src-nat', 'dst-nat'];
-const zones = ['zone', 'orig-zone', 'reply-zone'];
-const common = [...addresses, ...masks, ...nat, ...zones, 'mark', 'family', 'output', 'label'];
-
-interface Rules {
-  required: readonly string[];
-  allowed: readonly string[];
-}
 
 /**
- * Which plain options go with which command, as observed of conntrack 1.4.7. What is absent goes
- * with none: `-C`, `-S`, `-V`, and a command line without command.
+ * How an option goes with a command: '.' not at all, '+' it must be given, '?' it may be, '&' it
+ * must or may not depending on its partner (source and destination of one direction).
  */
-const rules: Readonly<Record<string, Rules>> = {
-  'list conntrack': {
-    required: [],
-    allowed: [...common, 'status', 'zero', 'secmark', 'any-nat'],
-  },
-  'list expect': { required: [], allowed: ['family', 'output'] },
-  'get conntrack': { required: ['protonum'], allowed: [...addresses, 'id', 'output'] },
-  'get expect': { required: ['src', 'dst', 'protonum'], allowed: addresses },
-  'delete conntrack': { required: [], allowed: [...common, 'timeout', 'status', 'id'] },
-  'delete expect': { required: ['src', 'dst', 'protonum'], allowed: addresses },
-  'flush conntrack': { required: [], allowed: ['family'] },
-  'event conntrack': {
-    required: [],
-    allowed: [...common, 'event-mask', 'secmark', 'buffer-size', 'any-nat'],
-  },
-  'event expect': { required: [], allowed: ['output'] },
-  'help conntrack': { required: [], allowed: ['protonum'] },
-};
-const nothing: Rules = { required: [], allowed: [] };
+export type Rule = '.' | '+' | '?' | '&';
 
-/** The rules of a command on a table; the tables of dying and unconfirmed entries list alike. */
-export function rulesFor(command: CommandName | null, table: TableName): Rules {
+//                                s d r q p t u z e [ ] { } a m i f n g o c b j w l < > ( )
+const rules: Readonly<Record<string, string>> = {
+  'list conntrack': /*     */ '?????.??...??.?.?????.???..??',
+  'create conntrack': /*   */ '&&&&++?.......?..??....?.?.??',
+  'add conntrack': /*      */ '&&&&++?.......?..??....?.?.??',
+  'update conntrack': /*   */ '???????....??.??????....???..',
+  'delete conntrack': /*   */ '???????....??.??????...??..??',
+  'get conntrack': /*      */ '&&&&+..........?...?....?....',
+  'flush conntrack': /*    */ '................?............',
+  'event conntrack': /*    */ '?????...?..??.?.?????????..??',
+  'help conntrack': /*     */ '....?........................',
+  'list expect': /*        */ '................?..?.........',
+  'create expect': /*      */ '++??++?..++++................',
+  'delete expect': /*      */ '++??+........................',
+  'get expect': /*         */ '++??+........................',
+  'event expect': /*       */ '...................?.........',
+};
+const nothing = '.'.repeat(plainOptions.length);
+
+/** Which plain options go with a command, one character each, in their order. */
+export function rulesFor(command: CommandName | null, table: TableName): string {
   return rules[`${command} ${table === 'expect' ? 'expect' : 'conntrack'}`] ?? nothing;
 }

@@ -3,7 +3,7 @@ import type { AddressMatchDto, BitsMatchDto, EventName, NatMatchDto } from '../.
 import { formatIpv4, formatIpv6, parseIpv4, parseIpv6 } from '../../wire/index.ts';
 import type { FormatOptions } from './format-options.ts';
 import { parseNumber, settableStatus } from './names.ts';
-import { ExitCode, UsageError } from './usage-error.ts';
+import { UsageError } from './usage-error.ts';
 
 /**
  * The words that options take. Messages are conntrack(8)'s. It reads numbers with atoi(3), so that
@@ -17,13 +17,30 @@ export interface Address {
   text: string;
 }
 
-/** An address, or a UsageError. */
-function parseAddress(word: string): Address {
-  const v4 = parseIpv4(word);
+/** An address, or a UsageError that tells of `named`. */
+function parseAddress(word: string, named = word): Address {
+  const v4 = parseIpv4(word) ?? parseShortIpv4(word);
   if (v4 !== null) return { family: 4, text: formatIpv4(v4) };
   const v6 = parseIpv6(word);
   if (v6 !== null) return { family: 6, text: formatIpv6(...v6) };
-  throw new UsageError(`Invalid IP address \`${word}'`);
+  throw new UsageError(`Invalid IP address \`${named}'`);
+}
+
+/**
+ * The other spellings that inet_aton(3) takes: fewer parts (`10.1` is 10.0.0.1), octal and
+ * hexadecimal ones. Null for anything else.
+ */
+function parseShortIpv4(word: string): number | null {
+  const parts = word.split('.').map(parseNumber);
+  const last = parts.pop();
+  if (last === undefined || last === null || parts.length > 3) return null;
+  if (last >= 2 ** (8 * (4 - parts.length))) return null;
+  let address = last;
+  for (const [index, part] of parts.entries()) {
+    if (part === null || part > 255) return null;
+    address += part * 2 ** (24 - 8 * index);
+  }
+  return address | 0;
 }
 
 /** An address, with a prefix length where `mayHavePrefix`. `option` is named in messages. */
@@ -38,7 +55,7 @@ export function parseAddressMatch(
     return { family, address: text };
   }
   if (!mayHavePrefix) throw new UsageError(`CIDR notation unavailable for \`--${option}'`);
-  const { family, text } = parseAddress(word.slice(0, slash));
+  const { family, text } = parseAddress(word.slice(0, slash), word);
   return { family, address: text, mask: prefixMask(family, word.slice(slash + 1)) };
 }
 
@@ -58,14 +75,30 @@ function maskWord(bits: number): number {
 
 // 3.3.3.3   3.3.3.3:80   2001:db8::1   [2001:db8::1]:80
 export function parseNat(word: string, option: string): NatMatchDto & { family: 4 | 6 } {
-  const parts = /^(?:\[([^\]]*)\]|([^:]*))(?:(:)([^:]*))?$/.exec(word);
-  const [bracketed, plain, colon, port] = parts?.slice(1) ?? [undefined, word];
-  const match = parseAddressMatch(bracketed ?? plain ?? '', option, false);
-  if (colon === undefined) return match;
-  if (port === undefined || port === '') throw new UsageError("No port specified after `:'");
+  const { address, port } = splitPort(word);
+  const match = parseAddressMatch(address, option, false);
+  if (port === null) return match;
+  if (port === '') throw new UsageError("No port specified after `:'");
   const number = /^[0-9]{1,5}$/.test(port) ? Number(port) : Number.NaN;
   if (!(number <= 65535)) throw new UsageError(`Invalid port \`${port}'`);
   return { ...match, port: number };
+}
+
+/** The address before a port, which stands after one colon, or after brackets. */
+function splitPort(word: string): { address: string; port: string | null } {
+  const open = word.indexOf('[');
+  if (open >= 0) {
+    const close = word.indexOf(']', open);
+    if (close === open + 1) throw new UsageError('No IPv6 address specified');
+    if (close < 0) throw new UsageError("No closing ']' around IPv6 address");
+    const colon = word.indexOf(':', close);
+    // Without a port the brackets stay, and the address is refused.
+    if (colon < 0) return { address: word, port: null };
+    return { address: word.slice(open + 1, close), port: word.slice(colon + 1) };
+  }
+  const colon = word.indexOf(':');
+  if (colon < 0 || word.includes(':', colon + 1)) return { address: word, port: null };
+  return { address: word.slice(0, colon), port: word.slice(colon + 1) };
 }
 
 /** A decimal number from 0 to `max`. */
@@ -100,7 +133,11 @@ function eachWord(list: string, take: (word: string) => boolean): void {
     const comma = rest.indexOf(',');
     const word = comma < 0 ? rest : rest.slice(0, comma);
     // The message names what is left of the list, not the word alone.
-    if (word === '' || !take(word)) throw new UsageError(`Bad parameter \`${rest}'`);
+    // `!` stands before a word, and is not named with it.
+    const named = rest.startsWith('!') ? rest.slice(1) : rest;
+    if (word === '' || word === '!' || !take(word)) {
+      throw new UsageError(`Bad parameter \`${named}'`);
+    }
     if (comma < 0) return;
     rest = rest.slice(comma + 1);
   }
@@ -119,32 +156,37 @@ const statusWords = [
   'EXPECTED',
   'OFFLOAD',
   'HW_OFFLOAD',
-  'UNREPLIED',
   'SRC_NAT',
   'DST_NAT',
 ] as const;
 
 export interface StatusWords {
-  bits: BitsMatchDto;
-  warnings: readonly string[];
+  /** Bits that are named, and those that must not be set. */
+  set: number;
+  clear: number;
 }
 
-/** `-u ASSURED,UNREPLIED`: bits that must be set, and SEEN_REPLY that must not. */
-export function parseStatus(list: string): StatusWords {
-  const bits = { value: 0, mask: 0 };
-  const warnings: string[] = [];
+/** `-u ASSURED,!SEEN_REPLY`; UNREPLIED is another word for `!SEEN_REPLY`. */
+export function parseStatus(list: string, warn: (line: string) => void): StatusWords {
+  const words = { set: 0, clear: 0 };
   eachWord(list, (word) => {
-    const name = nameOf(word, statusWords);
+    const isNegated = word.startsWith('!');
+    // Only this one is told by its beginning, and in capitals.
+    if (word.startsWith('UNREPLIED')) {
+      words.clear |= Status.SeenReply;
+      return true;
+    }
+    const name = nameOf(isNegated ? word.slice(1) : word, statusWords);
     if (name === 'SRC_NAT' || name === 'DST_NAT') {
       const instead = name === 'SRC_NAT' ? '--src-nat' : '--dst-nat';
-      warnings.push(`WARNING: ignoring ${name}, use ${instead} instead`);
+      warn(`WARNING: ignoring ${name}, use ${instead} instead`);
     }
     const bit = settableStatus.find(([status]) => status === name)?.[1] ?? 0;
-    bits.value |= bit;
-    bits.mask |= name === 'UNREPLIED' ? Status.SeenReply : bit;
+    if (isNegated) words.clear |= bit;
+    else words.set |= bit;
     return name !== undefined;
   });
-  return { bits, warnings };
+  return words;
 }
 
 const eventWords = ['ALL', 'NEW', 'UPDATES', 'DESTROY'] as const;
@@ -186,10 +228,6 @@ export function parseOutput(list: string, words: Set<OutputWord>): void {
 
 /** The format that the words of `-o` ask for, on top of `base`. */
 export function formatOf(words: ReadonlySet<OutputWord>, base: FormatOptions): FormatOptions {
-  if (words.has('save') && words.size > 1) {
-    const message = 'cannot combine save output with any other output type, use -o save only';
-    throw new UsageError(message, ExitCode.Failure);
-  }
   const format = (['json', 'xml', 'save'] as const).find((word) => words.has(word)) ?? 'plain';
   return {
     ...base,

@@ -128,6 +128,7 @@ class Replay implements EngineListener, ReplayObserver {
     expectations: 0,
     refused: 0,
     rejected: 0,
+    held: 0,
   };
 
   constructor(options: ReplayOptions, ruleSet: RuleSet, reporter: ReplayReporter, output: Output) {
@@ -165,6 +166,7 @@ class Replay implements EngineListener, ReplayObserver {
     const report = reportPacket(this.engine, packet, n, time, outcome);
     this.totals.packets++;
     if (outcome === Outcome.Drop) this.totals.dropped++;
+    else if (outcome === Outcome.Hold) this.totals.held++;
     else this.totals.accepted++;
     if (report.verdict === 'REJECT') this.totals.rejected++;
     this.reporter.packet(report);

@@ -11,7 +11,7 @@ import type { FtpRefusal } from '../../helpers/index.ts';
 import { describeRule } from '../../rules/index.ts';
 import { formatAddress, type Packet, Proto } from '../../wire/index.ts';
 
-export type Verdict = 'ACCEPT' | 'DROP' | 'REJECT';
+export type Verdict = 'ACCEPT' | 'DROP' | 'REJECT' | 'HOLD';
 
 /** Where a decision was made, as `--json` shows it. */
 export interface RuleReport {
@@ -42,6 +42,8 @@ export interface Totals {
   accepted: number;
   /** Those answered with a reset or an ICMP error included. */
   dropped: number;
+  /** Fragments that were kept until the rest of their datagram came. */
+  held: number;
   expectations: number;
   refused: number;
   rejected: number;
@@ -70,12 +72,17 @@ export function reportPacket(
     time,
     verdict: verdictOf(engine, outcome),
     reason: reasonOf(engine, outcome),
-    ctstate: outcome === Outcome.Ignore ? 'UNTRACKED' : stateName(flight.ctState),
+    ctstate: wasTracked(outcome) ? stateName(flight.ctState) : 'UNTRACKED',
     rewritten: flight.rewritten,
     rule: wasDecidedByRules(engine, outcome) ? ruleReport(engine) : null,
     invalid: trackReasonName(flight.trackReason),
     summary: summarise(packet),
   };
+}
+
+/** Neither what is not filtered nor a fragment that waits has been looked at. */
+function wasTracked(outcome: OutcomeCode): boolean {
+  return outcome !== Outcome.Ignore && outcome !== Outcome.Hold;
 }
 
 /** False for what was let through by the rules and dropped by something else, as the helper. */
@@ -86,12 +93,14 @@ function wasDecidedByRules(engine: Engine, outcome: OutcomeCode): boolean {
 }
 
 function verdictOf(engine: Engine, outcome: OutcomeCode): Verdict {
+  if (outcome === Outcome.Hold) return 'HOLD';
   if (outcome !== Outcome.Drop) return 'ACCEPT';
   return engine.flight.reason === DropReason.RuleReject ? 'REJECT' : 'DROP';
 }
 
 function reasonOf(engine: Engine, outcome: OutcomeCode): string {
   if (outcome === Outcome.Ignore) return 'not-filtered';
+  if (outcome === Outcome.Hold) return 'fragment';
   if (outcome === Outcome.Drop) return engine.flight.reasonName();
   if (engine.flight.rule !== null) return 'rule';
   return engine.flight.chain === null ? 'no-rules' : 'policy';

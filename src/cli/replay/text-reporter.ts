@@ -40,9 +40,10 @@ export class TextReporter implements ReplayReporter {
   }
 
   summary(totals: Totals): void {
+    const held = totals.held > 0 ? `, ${totals.held} fragments held` : '';
     this.write(
       `${totals.packets} packets: ${totals.accepted} accepted, ${totals.dropped} dropped ` +
-        `(${totals.rejected} with an answer); ${totals.expectations} expectations, ` +
+        `(${totals.rejected} with an answer)${held}; ${totals.expectations} expectations, ` +
         `${totals.refused} announcements refused\n`,
     );
   }

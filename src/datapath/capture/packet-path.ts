@@ -1,5 +1,5 @@
 import type { Clock } from '../../base/index.ts';
-import { Outcome, RouteKind, type Routes } from '../../engine/index.ts';
+import { type IpFragmenter, Outcome, RouteKind, type Routes } from '../../engine/index.ts';
 import {
   completeL4Checksum,
   Decode,
@@ -10,7 +10,6 @@ import {
   Packet,
   Proto,
 } from '../../wire/index.ts';
-import { IpFragmenter } from './fragment.ts';
 import { FrameViews } from './frame-views.ts';
 import { MssTable } from './mss-table.ts';
 import { TcpSegmenter } from './segment.ts';
@@ -20,6 +19,7 @@ import type { CaptureStats } from './stats.ts';
 export interface CaptureEngine {
   readonly clock: Clock;
   readonly outIf: number;
+  readonly assembly: { readonly fragmenter: IpFragmenter };
   process(packet: Packet, inIf: number): number;
   observeOutput(packet: Packet, outIf: number): void;
   sweep(budget: number): void;
@@ -80,7 +80,7 @@ export class PacketPath {
   private readonly log: (line: string) => void;
   private readonly now: () => number;
   private readonly segmenter = new TcpSegmenter();
-  private readonly fragmenter = new IpFragmenter();
+  private readonly fragmenter: IpFragmenter;
   private readonly mssTable = new MssTable();
   private count = 0;
   private inTurnCount = 0;
@@ -93,6 +93,7 @@ export class PacketPath {
 
   constructor(parts: PacketPathParts) {
     this.engine = parts.engine;
+    this.fragmenter = parts.engine.assembly.fragmenter;
     this.routes = parts.routes;
     this.sender = parts.sender;
     this.stats = parts.stats;
@@ -186,7 +187,8 @@ export class PacketPath {
   private forward(): void {
     const { packet, routes, sender } = this;
     const { outIf } = this.engine;
-    if (packet.l3End - packet.l3Offset <= routes.mtu) sender.forward(packet, outIf);
+    if (!this.fragmenter.mustCut(packet, routes.mtu)) sender.forward(packet, outIf);
+    else if (packet.fragMaxSize > 0) this.fragment(outIf, routes.mtu);
     else this.cut(outIf, routes.mtu);
   }
 

@@ -12,7 +12,7 @@ export interface CaptureStats {
   /** Super-frames cut, and the segments they became. */
   superFrames: number;
   segments: number;
-  /** IPv4 fragments made of what was too long for the way out. */
+  /** Fragments made of what was too long for the way out, or had come in fragments. */
   fragments: number;
   /** Checksums that a virtual link had left open. */
   completedChecksums: number;

@@ -19,8 +19,10 @@ export interface Passed {
   readonly outcome: OutcomeCode;
   /** Interface it left by; '' unless it was forwarded. */
   readonly interfaceName: string;
-  /** The frame as it left or was delivered; empty where it was dropped. */
+  /** The frame as it left or was delivered; empty where it was dropped or is kept. */
   readonly frame: Uint8Array;
+  /** The same as it goes out on the wire: cut into fragments where that is wanted. */
+  readonly frames: readonly Uint8Array[];
 }
 
 /** One engine, one packet cursor, no I/O. Make it, give its ports to an engine, then attach. */
@@ -66,13 +68,27 @@ export class MemoryDatapath {
   }
 
   private passed(outcome: OutcomeCode): Passed {
-    const isDropped = outcome === Outcome.Drop;
+    const isGone = outcome === Outcome.Drop || outcome === Outcome.Hold;
     const left = outcome === Outcome.Forward ? this.attached().outIf : -1;
+    const frame = isGone ? new Uint8Array(0) : this.packet.copyFrame();
     return {
       outcome,
       interfaceName: this.interfaces.name(left),
-      frame: isDropped ? new Uint8Array(0) : this.packet.copyFrame(),
+      frame,
+      frames: outcome === Outcome.Forward ? this.cut(frame) : isGone ? [] : [frame],
     };
+  }
+
+  private cut(frame: Uint8Array): readonly Uint8Array[] {
+    const { packet, routes } = this;
+    const { fragmenter } = this.attached().assembly;
+    if (!fragmenter.mustCut(packet, routes.mtu)) return [frame];
+    // Super-frames are cut by other means, which a wire of this kind does not need.
+    if (packet.dontFragment && packet.fragMaxSize === 0) return [frame];
+    if (!fragmenter.begin(packet, routes.mtu)) return [frame];
+    const frames: Uint8Array[] = [];
+    while (fragmenter.next()) frames.push(fragmenter.fragment.copyFrame());
+    return frames;
   }
 
   private attached(): Engine {

@@ -84,7 +84,8 @@ export class ReplayDatapath {
     this.loadFrame();
     if (this.decode(engine) === Decode.Ok) view.adapt(packet);
     const outcome = engine.process(packet, this.map.ingressOf(packet));
-    if (outcome === Outcome.Forward || outcome === Outcome.Deliver) this.writePacket(packet);
+    if (outcome === Outcome.Deliver) this.writePacket(packet);
+    else if (outcome === Outcome.Forward) this.writeForwarded(engine, packet);
     observer.packetDone(this.number, this.time, outcome, packet);
   }
 
@@ -119,6 +120,17 @@ export class ReplayDatapath {
     const decoded = decodeFrame(this.packet);
     if (decoded === Decode.Ok && this.missing > 0) completeL4Checksum(this.packet);
     return decoded;
+  }
+
+  /** What came in fragments leaves in fragments. */
+  private writeForwarded(engine: Engine, packet: Packet): void {
+    const { fragmenter } = engine.assembly;
+    const { mtu } = engine.routes;
+    // Bytes that one fragment lacked are not those at the end of the whole.
+    if (packet.fragMaxSize > 0) this.missing = 0;
+    const cut = packet.fragMaxSize > 0 && fragmenter.mustCut(packet, mtu);
+    if (!cut || !fragmenter.begin(packet, mtu)) this.writePacket(packet);
+    else while (fragmenter.next()) this.writePacket(fragmenter.fragment);
   }
 
   private writePacket(packet: Packet): void {

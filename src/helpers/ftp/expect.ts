@@ -116,7 +116,7 @@ export class ExpectationMaker {
       followsMasterNat: translated,
     };
     const lifetime = this.conntrack.settings.timeouts.expectation;
-    return this.conntrack.expectations.add(draft, this.clock.sec, lifetime);
+    return this.conntrack.expectations.add(draft, this.clock.ms, lifetime);
   }
 }
 

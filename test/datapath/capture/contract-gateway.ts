@@ -85,6 +85,10 @@ class RecordingEngine implements CaptureEngine {
     this.datapath = datapath;
   }
 
+  get assembly(): Engine['assembly'] {
+    return this.engine.assembly;
+  }
+
   process(packet: Packet, inIf: number): number {
     if (isMark(packet)) return this.passMark(packet);
     const outcome = this.engine.process(packet, inIf);

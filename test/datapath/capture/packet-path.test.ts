@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import { Clock } from '../../../src/base/index.ts';
 import { type CaptureEngine, PacketPath } from '../../../src/datapath/capture/packet-path.ts';
 import { newStats } from '../../../src/datapath/capture/stats.ts';
-import { Outcome, RouteKind, RouteTable } from '../../../src/engine/index.ts';
+import { IpFragmenter, Outcome, RouteKind, RouteTable } from '../../../src/engine/index.ts';
 import {
   L4Checksum,
   type Packet,
@@ -47,6 +47,7 @@ class Bench {
     const engine: CaptureEngine = {
       clock: new Clock(),
       outIf: 1,
+      assembly: { fragmenter: new IpFragmenter() },
       process: (packet) => {
         this.whenProcessed(packet);
         if (this.outcome === Outcome.Forward) this.routes.lookup(packet);

@@ -5,11 +5,12 @@
  */
 import { Clock } from '../../../src/base/index.ts';
 import { type CaptureEngine, prepareCapture } from '../../../src/datapath/capture/index.ts';
-import { Outcome, RouteKind, type Routes } from '../../../src/engine/index.ts';
+import { IpFragmenter, Outcome, RouteKind, type Routes } from '../../../src/engine/index.ts';
 import { Decode, decodeFrame, type Packet, updateChecksum16 } from '../../../src/wire/index.ts';
 
 class PassAll implements CaptureEngine {
   readonly clock = new Clock(Math.floor(Date.now() / 1000));
+  readonly assembly = { fragmenter: new IpFragmenter() };
   outIf = -1;
   private readonly routes: Routes;
   private readonly forwards: boolean;

@@ -44,7 +44,9 @@ describe('source NAT', () => {
     assert.equal(session.around.engine.flight.ctState & CtStateBit.Related, CtStateBit.Related);
     const { src, sport, dst, dport } = syn.seen!;
     assert.deepEqual([src, sport, dst, dport], ['192.0.2.2', 20, '10.0.1.2', 51210]);
-    const answer = session.inject(session.client, { sport: 51210, dport: 20, flags: 'SA' });
+    const numbers = { seq: 500, ack: 78 };
+    const ports = { sport: 51210, dport: 20 };
+    const answer = session.inject(session.client, { ...ports, ...numbers, flags: 'SA' });
     assert.deepEqual([answer.seen!.src, answer.seen!.sport], ['192.0.2.1', 51210]);
   });
 

@@ -2,11 +2,8 @@
  * The kernel as the oracle of rules: a gateway namespace with iptables-legacy, and an agent that
  * sends frames into it from both sides and collects what comes out.
  */
-import assert from 'node:assert/strict';
-import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
-import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { type Lab, mustRunIn, type RunResult, repositoryRoot, runIn } from '../harness.ts';
+import { type Lab, mustRunIn, type RunResult, runIn } from '../harness.ts';
+import { AgentProcess } from './agent-process.ts';
 import { prepareGateway } from './prepare.ts';
 import type { FamilyNumber, Side } from './words.ts';
 
@@ -31,31 +28,23 @@ const nothing = Object.entries(hooksOf)
 
 export class KernelOracle {
   private readonly lab: Lab;
-  private readonly agent: ChildProcessWithoutNullStreams;
-  private readonly lines: AsyncIterator<string>;
+  private readonly agent: AgentProcess;
   private hasSets = false;
   /** The family that has rules. */
   private family: FamilyNumber = 4;
 
-  private constructor(lab: Lab) {
+  private constructor(lab: Lab, agent: AgentProcess) {
     this.lab = lab;
-    const script = join(repositoryRoot, 'test', 'live', 'oracle', 'agent.py');
-    const namespaces = ['client', 'server', 'gateway'].map((place) => `ph-${lab.name}-${place}`);
-    const addresses = ['192.168.77.10', '192.168.77.1', '203.0.113.21', '203.0.113.1'];
-    this.agent = spawn('python3', [script, ...namespaces, ...addresses]);
-    this.agent.stderr.pipe(process.stderr);
-    this.lines = createInterface({ input: this.agent.stdout })[Symbol.asyncIterator]();
+    this.agent = agent;
   }
 
   static async open(lab: Lab): Promise<KernelOracle> {
     await prepareGateway(lab);
-    const oracle = new KernelOracle(lab);
-    assert.match(await oracle.nextLine(), /^ready/);
-    return oracle;
+    return new KernelOracle(lab, await AgentProcess.open(lab, 'agent.py'));
   }
 
   close(): void {
-    this.agent.stdin.end();
+    this.agent.close();
   }
 
   /**
@@ -81,10 +70,8 @@ export class KernelOracle {
   }
 
   async exchange(side: Side, frame: Uint8Array): Promise<Arrivals> {
-    this.agent.stdin.write(
-      `${JSON.stringify({ side, frame: Buffer.from(frame).toString('hex') })}\n`,
-    );
-    const answer = JSON.parse(await this.nextLine()) as Record<Side, string[]>;
+    const question = { side, frame: Buffer.from(frame).toString('hex') };
+    const answer = await this.agent.ask<Record<Side, string[]>>(question);
     const bytes = (texts: string[]) =>
       texts.map((text) => Uint8Array.from(Buffer.from(text, 'hex')));
     return { lan: bytes(answer.lan), wan: bytes(answer.wan) };
@@ -104,11 +91,5 @@ export class KernelOracle {
     if (!this.hasSets) return '';
     const made = await runIn(this.lab, 'gateway', ['ipset', 'restore'], { input: sets });
     return made.code === 0 ? '' : made.stderr;
-  }
-
-  private async nextLine(): Promise<string> {
-    const line = await this.lines.next();
-    assert.ok(!line.done, 'the agent has ended');
-    return line.value;
   }
 }

@@ -1,11 +1,11 @@
+import type { RuleContext } from '../../context.ts';
 import { RuleFault } from '../../errors.ts';
-import { defineMatch } from '../../extension.ts';
+import { defineMatch, type MatchEvaluator } from '../../extension.ts';
 import { parseUnsigned } from '../../numbers.ts';
 import { shown } from '../../options.ts';
-import { FixedAnswer } from '../parts/fixed-answer.ts';
 import { MAX_UINT16 } from '../parts/option-values.ts';
 
-/** `-m connlabel`: labels of connections. There are none here: no connection has one. */
+/** `-m connlabel`: labels of connections, which `--set` gives them. */
 
 interface ConnlabelValues {
   label: number;
@@ -16,8 +16,30 @@ interface ConnlabelValues {
 /** XT_CONNLABEL_MAXBIT. */
 const MAX_LABEL = 127;
 
+/** connlabel_mt of xt_connlabel.c: without a connection only the negated rule matches. */
+class ConnlabelEvaluator implements MatchEvaluator {
+  private readonly label: number;
+  private readonly negated: boolean;
+  private readonly set: boolean;
+
+  constructor({ label, negated, set }: ConnlabelValues) {
+    this.label = label;
+    this.negated = negated;
+    this.set = set;
+  }
+
+  matches({ connection }: RuleContext): boolean {
+    if (!connection.exists) return this.negated;
+    if (connection.hasLabel(this.label)) return !this.negated;
+    if (!this.set) return this.negated;
+    connection.addLabel(this.label);
+    return !this.negated;
+  }
+}
+
 export const connlabel = defineMatch<ConnlabelValues>({
   name: 'connlabel',
+  stateful: ({ set }) => set,
   options: [
     {
       name: 'label',
@@ -53,6 +75,5 @@ export const connlabel = defineMatch<ConnlabelValues>({
     throw new RuleFault('out-of-range', words, `connlabel: labels end at ${MAX_LABEL}`);
   },
   list: ({ label, negated, set }) => `connlabel ${negated ? '! ' : ''}${label}${set ? ' set' : ''}`,
-  unenforced: () => 'connections have no labels here: none is found and none is set',
-  evaluator: ({ negated }) => new FixedAnswer(negated),
+  evaluator: (values) => new ConnlabelEvaluator(values),
 });

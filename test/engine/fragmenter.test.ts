@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { IpFragmenter } from '../../../src/datapath/capture/fragment.ts';
-import { Decode, decodeFrame, Packet } from '../../../src/wire/index.ts';
-import { buildUdp, loadPacket } from '../../support/packets.ts';
-import { slowVerify } from '../../support/slow-checksum.ts';
+import { IpFragmenter } from '../../src/engine/index.ts';
+import { Decode, decodeFrame, Packet } from '../../src/wire/index.ts';
+import { buildUdp, loadPacket } from '../support/packets.ts';
+import { slowVerify } from '../support/slow-checksum.ts';
 
 /** All fragments of a frame, as their own decoded facts. */
 function cut(frame: Uint8Array, mtu: number) {
