@@ -105,6 +105,7 @@ export class Connections implements ConnectionEnder {
     table.set(row, Field.StartSec, this.clock.sec);
     if (settings.accounting) table.addStatus(row, Status.Accounting);
     if (settings.timestamps) table.addStatus(row, Status.Timestamped);
+    if (settings.events === 0) table.addStatus(row, Status.Silent);
     return row;
   }
 

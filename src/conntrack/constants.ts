@@ -45,4 +45,6 @@ export const Status = {
   InSourceIndex: 1 << 18,
   /** Has labels, see `Labels`. */
   Labelled: 1 << 19,
+  /** Began under `events` 0: nobody is told of it, or of what it expects. */
+  Silent: 1 << 20,
 } as const;

@@ -5,7 +5,7 @@ import { TUPLE_WORDS } from './tuple.ts';
  * touches lies together; the tuples come first because every lookup reads them. The words from
  * `Track` on belong to the tracker of the row's protocol, which may give them other names.
  *
- * A row is 46 words: with counters and its share of the indexes, a connection takes 254 bytes.
+ * A row is 45 words: with counters and its share of the indexes, a connection takes 251 bytes.
  */
 export const Field = {
   /** Original tuple, as the first packet came in. */
@@ -30,12 +30,10 @@ export const Field = {
   /** Never zero while the row is in use; tells successive users of one row apart. */
   Id: 28,
   StartSec: 29,
-  /** Interfaces of the first packet, for the screens: see `table.inIf`, `table.outIf`. */
-  Interfaces: 30,
   /** Next row in the chain of connections with the same hash of their source; while free, next free. */
-  Next: 31,
+  Next: 30,
   /** First of the words that belong to the tracker of the protocol. */
-  Track: 32,
+  Track: 31,
 } as const;
 
 /** Words that a protocol's tracker has to itself. */

@@ -43,6 +43,19 @@ export {
   defaultConntrackSettings,
 } from './settings.ts';
 export { SourceIndex } from './source-index.ts';
+export type { FragmentLimits, SysctlSubject } from './sysctl-table.ts';
+export {
+  bucketsForMemory,
+  readSysctl,
+  type SysctlChange,
+  SysctlError,
+  type SysctlErrorCode,
+  type SysctlSetting,
+  sysctlNames,
+  sysctlsOfStart,
+  sysctlsOfTracker,
+  writeSysctls,
+} from './sysctls.ts';
 export { ConntrackTable } from './table.ts';
 export { TcpState, tcpStateNames } from './tcp/states.ts';
 export { SideFlag as TcpSideFlag } from './tcp/words.ts';

@@ -169,20 +169,6 @@ export class ConntrackRows {
     this.rows[at] = (this.rows[at]! & 0xffff) | (number << 16);
   }
 
-  /** Interface that the first packet came in by, -1 for none. */
-  inIf(row: number): number {
-    return (this.rows[row * ROW_WORDS + Field.Interfaces]! << 16) >> 16;
-  }
-
-  /** Interface that it went out of, -1 for none. */
-  outIf(row: number): number {
-    return this.rows[row * ROW_WORDS + Field.Interfaces]! >> 16;
-  }
-
-  setInterfaces(row: number, inIf: number, outIf: number): void {
-    this.rows[row * ROW_WORDS + Field.Interfaces] = (outIf << 16) | (inIf & 0xffff);
-  }
-
   /** True where the row holds a connection (confirmed or not). */
   inUse(row: number): boolean {
     return row >= 0 && row < this.highWater && this.rows[row * ROW_WORDS + Field.Id] !== 0;

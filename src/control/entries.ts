@@ -100,11 +100,11 @@ export async function listEntries(
   const matches = filterTest(host, args.filter);
   const rowText = new RowText(engine);
   const waiting = new LineBuffer();
-  const send = () => {
-    let waited: void | Promise<void>;
-    for (const chunk of waiting.take()) waited = reply.lines(chunk);
-    return waited;
-  };
+  const send = (): void | Promise<void> =>
+    waiting
+      .take()
+      .map((chunk) => reply.lines(chunk))
+      .at(-1);
   const visit: Visit = (row) => {
     waiting.push(`${reply.itemHead}${rowText.of(row)}}\n`);
     if (args.zero === true) table.zeroCounters(row);

@@ -1,4 +1,4 @@
-import { Direction, type Expectation } from '../conntrack/index.ts';
+import { Direction, type Expectation, Status } from '../conntrack/index.ts';
 import type { Engine, EngineListener } from '../engine/index.ts';
 import type { FtpRefusal } from '../helpers/index.ts';
 import { expectationDto, tupleDto } from './dto.ts';
@@ -8,9 +8,6 @@ import { RowText } from './row-text.ts';
 type Subscriber<T> = (event: T) => void;
 /** Gets a connection event as the JSON text of a `ConntrackEventDto`. */
 export type ConnectionSubscriber = (name: EventName, text: string) => void;
-
-/** `events` of the settings: 0 is none at all (nf_conntrack_events). */
-const NO_EVENTS = 0;
 
 /** The daemon's own log: what an administrator wants to read without having asked for it. */
 export interface EventLog {
@@ -101,7 +98,7 @@ export class EventHub implements EngineListener {
   private tellConnection(event: EventName, row: number): void {
     if (this.connections.size === 0) return;
     const { engine } = this;
-    if (engine.tracking.conntrack.settings.events === NO_EVENTS) return;
+    if (this.isSilent(row)) return;
     const cause = this.cause === null ? '' : `"cause":${JSON.stringify(this.cause)},`;
     const head = `{"event":"${event}","time":${engine.clock.epochSeconds()},${cause}`;
     const text = `${head}"entry":${this.rowText.of(row)}}`;
@@ -109,9 +106,14 @@ export class EventHub implements EngineListener {
   }
 
   private tellExpectation(event: 'NEW' | 'DESTROY', expectation: Expectation): void {
-    if (this.expectations.size === 0) return;
+    if (this.expectations.size === 0 || this.isSilent(expectation.masterRow)) return;
     const entry = expectationDto(this.engine, expectation);
     const told = { event, time: this.engine.clock.epochSeconds(), entry };
     for (const subscriber of this.expectations) subscriber(told);
+  }
+
+  /** Whether a connection began under nf_conntrack_events 0. */
+  private isSilent(row: number): boolean {
+    return this.engine.tracking.conntrack.table.hasStatus(row, Status.Silent);
   }
 }

@@ -23,6 +23,7 @@ import { answerIptablesCommand, answerRestore, answerSave } from './iptables.ts'
 import type { ControlRequest } from './protocol.ts';
 import type { RuleChanges } from './rule-changes.ts';
 import type { Reply, RequestHandler } from './serve-lines.ts';
+import { getSysctls, setSysctls } from './sysctl.ts';
 
 /** What the daemon itself answers for. */
 export interface GatewayHost {
@@ -38,6 +39,8 @@ export interface GatewayHost {
   reload(): readonly string[];
   /** What `status` shows beside the engine's own counters. */
   status(): Record<string, unknown>;
+  /** Says in the gateway's own log what was done to it. */
+  readonly note?: (line: string) => void;
   /** What turns of long answers are measured by; the process's own monotonic clock if absent. */
   readonly monotonicMs?: () => number;
 }
@@ -96,6 +99,10 @@ async function answer(
       return deleteExpectations(host, args, reply);
     case 'expect.events':
       return followExpectations(host.events, reply, signal);
+    case 'sysctl.get':
+      return getSysctls(host, args, reply);
+    case 'sysctl.set':
+      return setSysctls(host, args, reply);
     case 'iptables.command':
       return answerIptablesCommand(host, request, reply);
     case 'iptables.restore':

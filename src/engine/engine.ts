@@ -71,6 +71,7 @@ export class Engine {
     this.actions = new EngineActions(parts, this.flight, this.tracking);
     this.assembly = new Assembly(parts, this.flight, this.counters, this.drops, this.actions);
     this.actions.logged = (line, level) => this.listener?.logged(line, level);
+    this.tracking.invalidLog.logged = this.actions.logged;
     this.context = this.actions.context;
     this.tracking.conntrack.listen(relayOf(() => this.listener, this.tracking));
     this.tracking.ftp.listener = {

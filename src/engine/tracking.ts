@@ -13,6 +13,7 @@ import { ErrorNat, IcmpErrorNat, type ManipCode, Nat, SeqAdjustTable } from '../
 import type { RuleContext } from '../rules/index.ts';
 import { type Packet, Proto, quotesDatagram } from '../wire/index.ts';
 import type { Flight } from './flight.ts';
+import { InvalidLog } from './invalid-log.ts';
 import type { EngineParts } from './parts.ts';
 import { DropReason } from './reasons.ts';
 
@@ -28,6 +29,7 @@ export class Tracking {
   readonly icmpErrors: IcmpErrorNat;
   readonly seqAdjust: SeqAdjustTable;
   readonly ftp: FtpHelper;
+  readonly invalidLog: InvalidLog;
 
   private readonly flight: Flight;
   /** Ports whose new connections get the FTP helper without a rule. */
@@ -40,6 +42,7 @@ export class Tracking {
     this.flight = flight;
     this.ftpPorts = settings.ftpPorts;
     this.conntrack = new Conntrack(clock, settings.conntrack, seed);
+    this.invalidLog = new InvalidLog(settings.conntrack, parts.interfaces);
     this.nat = new Nat(this.conntrack, random);
     this.icmpErrors = new IcmpErrorNat(this.conntrack.table);
     this.seqAdjust = new SeqAdjustTable(this.conntrack.table);
@@ -60,6 +63,9 @@ export class Tracking {
     flight.ctState = conntrack.state;
     flight.trackReason = conntrack.reason;
     this.fillContext(context);
+    if (conntrack.state === CtStateBit.Invalid && this.invalidLog.wants(packet.protocol)) {
+      this.invalidLog.write(conntrack.reason, context);
+    }
     if (!conntrack.mustDrop) return true;
     const isFull = conntrack.reason === TrackReason.TableFull;
     flight.reason = isFull ? DropReason.TableFull : DropReason.Tracker;
@@ -170,7 +176,6 @@ export class Tracking {
   /** Enters the new connection. False where its tuple has been taken meanwhile. */
   confirm(): boolean {
     const { conntrack, flight } = this;
-    conntrack.table.setInterfaces(flight.row, flight.inIf, flight.outIf);
     if (conntrack.confirm(flight.row)) return true;
     // A translation always ends with a tuple: one that is taken means that none was free.
     const underNat = conntrack.table.hasStatus(flight.row, Status.SrcNatDone);

@@ -35,9 +35,9 @@ function readAll(): void {
   socket.write(`${JSON.stringify({ id: 1, cmd, args: {} })}\n`);
   socket.on('data', (chunk: Buffer) => {
     bytes += chunk.length;
-    if (chunk.includes('"error":')) console.log(chunk.toString('utf8', chunk.length - 200));
     for (let at = chunk.indexOf(10); at >= 0; at = chunk.indexOf(10, at + 1)) lines++;
-    const ended = expected > 0 ? lines >= expected : chunk.includes('"done":');
+    const isOver = chunk.includes('"done":') || chunk.includes('"error":');
+    const ended = isOver || (expected > 0 && lines >= expected);
     if (ended) {
       process.send?.({ lines, bytes });
       process.disconnect();
@@ -164,11 +164,11 @@ async function measureEvents(events: EventHub): Promise<void> {
     busyMs += performance.now() - begun;
     if (told >= total) clearInterval(timer);
   }, 1);
-  await answer;
+  const { lines } = await answer;
   const seconds = (performance.now() - start) / 1000;
   delay.disable();
   console.log(
-    `events: ${total} in ${seconds.toFixed(2)} s (${EVENTS_PER_SECOND}/s told); ` +
+    `events: ${lines} of ${total} in ${seconds.toFixed(2)} s (${EVENTS_PER_SECOND}/s told); ` +
       `${((busyMs * 1e3) / total).toFixed(2)} us each in the packet loop; ` +
       `RSS +${((process.memoryUsage().rss - before) / 1e6).toFixed(1)} MB; ` +
       `event loop delay p99 ${ms(delay.percentile(99))} max ${ms(delay.max)} ms`,

@@ -185,8 +185,14 @@ describe('adding expectations', () => {
   test('an expectation whose time is over keeps nobody from its tuple', () => {
     const { table, events } = newTable();
     table.add(expecting(51210), NOW, LIFETIME_SEC);
-    assert.equal(table.add(expecting(51210, other), NOW + 299 * SEC, LIFETIME_SEC), ExpectResult.Busy);
-    assert.equal(table.add(expecting(51210, other), NOW + 300 * SEC, LIFETIME_SEC), ExpectResult.Ok);
+    assert.equal(
+      table.add(expecting(51210, other), NOW + 299 * SEC, LIFETIME_SEC),
+      ExpectResult.Busy,
+    );
+    assert.equal(
+      table.add(expecting(51210, other), NOW + 300 * SEC, LIFETIME_SEC),
+      ExpectResult.Ok,
+    );
     assert.equal(table.match(opening(51210), NOW + 300 * SEC)?.masterId, other.id);
     assert.deepEqual(events, ['new 51210', 'destroy 51210', 'new 51210']);
   });

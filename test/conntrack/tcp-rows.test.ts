@@ -1,8 +1,15 @@
 /** What the TCP tracker leaves in the row: offers, counters, what commands write, translated numbers. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { Direction, Field, Status, TcpState } from '../../src/conntrack/index.ts';
-import { SideFlag } from '../../src/conntrack/tcp/words.ts';
+import {
+  Direction,
+  defaultTimeouts,
+  Field,
+  Status,
+  TcpState,
+  TcpTimeout,
+} from '../../src/conntrack/index.ts';
+import { isAfter, isBefore, SideFlag } from '../../src/conntrack/tcp/words.ts';
 import { buildTcp } from '../support/packets.ts';
 import { Bench, ends4, play, tcp } from './script.ts';
 
@@ -134,15 +141,42 @@ describe('the row of a TCP connection', () => {
     play(tcp, `${goodbye}\n ${late} 431994`, bench);
   });
 
-  test('a goodbye that leaves less than two minutes, or less than the 300 s, changes nothing', () => {
-    const late = '431900 < SA seq=500 ack=101 | ESTABLISHED ESTABLISHED 100';
-    play(
+  test('a goodbye leaves alone what has less than two minutes, or less than the 300 s', () => {
+    for (const [sec, unacknowledged, left] of [
+      [431_800, 300, 200],
+      [431_900, 50, 100],
+    ] as const) {
+      const timeouts = defaultTimeouts();
+      timeouts.tcp[TcpTimeout.Unacknowledged] = unacknowledged;
+      play(
+        tcp,
+        `${handshake}
+          ${sec} > FA seq=900000 ack=501 | INVALID invalid-tcp-seq-over
+          ${sec} < FA seq=900000 ack=101 | INVALID invalid-tcp-seq-over
+          ${sec} < SA seq=500 ack=101    | ESTABLISHED ESTABLISHED ${left}`,
+        new Bench({ timeouts }),
+      );
+    }
+  });
+
+  test('an end that is believed anyway is so after a new SYN/ACK, too', () => {
+    const bench = play(
       tcp,
-      `${handshake}
-        431900 > FA seq=900000 ack=501 | INVALID invalid-tcp-seq-over
-        431900 < FA seq=900000 ack=101 | INVALID invalid-tcp-seq-over
-        ${late}`,
+      `0 > PA seq=5000 ack=90000 len=10         | NEW ESTABLISHED 300 [NEW]
+       0 < A seq=90000 ack=5010                 | ESTABLISHED ESTABLISHED 300 [UPDATE]
+       0 > S seq=700000                         | ESTABLISHED ESTABLISHED 300
+       0 < SA seq=4000000 ack=700001 sackperm   | ESTABLISHED SYN_RECV 60 [UPDATE]`,
     );
+    const believed = SideFlag.BeLiberal | SideFlag.SackPermitted | SideFlag.AckKnown;
+    assert.deepEqual(sides(bench), [0, 0, 0, believed]);
+  });
+
+  test('at half the number space one number is before and after the other', () => {
+    const half = 0x80000000 | 0;
+    assert.deepEqual([isBefore(half, 0), isAfter(half, 0)], [true, true]);
+    assert.deepEqual([isBefore(half + 1, 0), isAfter(half + 1, 0)], [true, false]);
+    assert.deepEqual([isBefore(half - 1, 0), isAfter(half - 1, 0)], [false, true]);
+    assert.deepEqual([isBefore(7, 7), isAfter(7, 7)], [false, false]);
   });
 
   test('the count of retransmissions has eight bits', () => {

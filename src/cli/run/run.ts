@@ -192,6 +192,7 @@ class Gateway {
       },
       refreshClock: () => this.engine.clock.setEpochMs(Date.now()),
       reload: () => this.reload(),
+      note: (line: string) => this.log.info(line),
       status: () => ({
         pid: process.pid,
         datapath: 'capture',

@@ -43,17 +43,20 @@ export class TcpTracker implements ProtocolTracker {
   /** Why the last packet was Invalid; after Uncounted, the bound that it broke, if it broke one. */
   reason: TrackReasonCode = TrackReason.None;
   private readonly table: ConntrackTable;
-  private readonly rows: Int32Array;
   private readonly clock: Clock;
   private readonly settings: ConntrackSettings;
   private readonly window: TcpWindow;
 
   constructor(table: ConntrackTable, clock: Clock, settings: ConntrackSettings) {
     this.table = table;
-    this.rows = table.rows;
     this.clock = clock;
     this.settings = settings;
     this.window = new TcpWindow(table, settings);
+  }
+
+  /** Asked anew each time: a table that grows beyond its reserve moves. */
+  private get rows(): Int32Array {
+    return this.table.rows;
   }
 
   /** Set where translations change lengths. */

@@ -52,7 +52,7 @@ export class TcpWindow {
   /** Which bound the last segment broke, where it broke one; of those that pass, too. */
   reason: TrackReasonCode = TrackReason.None;
   offsets: SequenceOffsets | null = null;
-  private readonly rows: Int32Array;
+  private readonly table: ConntrackTable;
   private readonly settings: ConntrackSettings;
   /** Of the segment in hand: its numbers, in those of the ends that gave them out. */
   private seq = 0;
@@ -61,8 +61,13 @@ export class TcpWindow {
   private sack = 0;
 
   constructor(table: ConntrackTable, settings: ConntrackSettings) {
-    this.rows = table.rows;
+    this.table = table;
     this.settings = settings;
+  }
+
+  /** Asked anew each time: a table that grows beyond its reserve moves. */
+  private get rows(): Int32Array {
+    return this.table.rows;
   }
 
   /** Holds a segment of kind `index` against the windows, and learns from one that fits. */

@@ -9,10 +9,21 @@ export interface FragmentSettings {
    * (net.ipv4.ipfrag_max_dist). IPv4 only: its identifications come round again soon.
    */
   ipv4MaxDistance: number;
-  /** Bytes of memory for each family: ipfrag_high_thresh, nf_conntrack_frag6_high_thresh. */
-  readonly memoryBytes: number;
+  /**
+   * Bytes of memory for each family, taken when the engine is made: ipfrag_high_thresh,
+   * nf_conntrack_frag6_high_thresh.
+   */
+  memoryBytes: number;
+  /** nf_conntrack_frag6_low_thresh: kept and shown, and without effect in Linux since 4.17. */
+  ipv6LowBytes: number;
 }
 
 export function defaultFragmentSettings(): FragmentSettings {
-  return { ipv4TimeoutSec: 30, ipv6TimeoutSec: 60, ipv4MaxDistance: 64, memoryBytes: 4 << 20 };
+  return {
+    ipv4TimeoutSec: 30,
+    ipv6TimeoutSec: 60,
+    ipv4MaxDistance: 64,
+    memoryBytes: 4 << 20,
+    ipv6LowBytes: 3 << 20,
+  };
 }

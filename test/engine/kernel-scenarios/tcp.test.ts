@@ -1,0 +1,4 @@
+import { playScript } from './play.ts';
+import { tcpScripts } from './tcp-scripts.ts';
+
+for (const [name, text] of Object.entries(tcpScripts)) playScript(name, text);
