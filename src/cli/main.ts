@@ -9,6 +9,7 @@ import { iptablesCommands } from './commands/iptables-commands.ts';
 import { replayCommand } from './commands/replay-command.ts';
 import { runCommand } from './commands/run-command.ts';
 import { statusCommand } from './commands/status-command.ts';
+import { sysctlCommand } from './commands/sysctl-command.ts';
 import { CommandError, Exit } from './exit-code.ts';
 import { passThrough } from './pass-through.ts';
 import { socketLast } from './socket-path.ts';
@@ -17,8 +18,8 @@ import { version } from './version.ts';
 /** Parses a command line and carries it out. Resolves to the exit code. */
 export async function main(commandLine: readonly string[]): Promise<number> {
   const argv = socketLast(commandLine);
-  // conntrack and iptables have command lines of their own, not for a general parser to touch.
-  const own = passThrough(argv, [conntrackCommand, ...iptablesCommands]);
+  // conntrack, sysctl and iptables have command lines of their own, not for a general parser to touch.
+  const own = passThrough(argv, [conntrackCommand, sysctlCommand, ...iptablesCommands]);
   if (own !== null) return own();
   let exitCode: number = Exit.Ok;
   const finish = (code: number) => {
@@ -37,6 +38,7 @@ export async function main(commandLine: readonly string[]): Promise<number> {
     .command(applyCommand(finish))
     .command(statusCommand(finish))
     .command('conntrack', conntrackCommand.summary)
+    .command('sysctl', sysctlCommand.summary)
     .demandCommand(1, 'Say what to do: one of the commands above.')
     .strict()
     .version(version())

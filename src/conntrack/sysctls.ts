@@ -1,5 +1,10 @@
 import type { ConntrackSettings } from './settings.ts';
-import { type FragmentLimits, type Sysctl, type SysctlSubject, sysctlTable } from './sysctl-table.ts';
+import {
+  type FragmentLimits,
+  type Sysctl,
+  type SysctlSubject,
+  sysctlTable,
+} from './sysctl-table.ts';
 
 /** Why a sysctl cannot be read or set. */
 export type SysctlErrorCode = 'UNKNOWN_SYSCTL' | 'READ_ONLY' | 'INVALID';

@@ -64,7 +64,5 @@ function settingsArg(settings: unknown): readonly SysctlSetting[] {
 }
 
 function isSetting(setting: unknown): setting is SysctlSetting {
-  return (
-    isObject(setting) && typeof setting.name === 'string' && typeof setting.value === 'string'
-  );
+  return isObject(setting) && typeof setting.name === 'string' && typeof setting.value === 'string';
 }

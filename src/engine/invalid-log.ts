@@ -83,7 +83,7 @@ function wordsFor(reason: TrackReasonCode, packet: Packet): string {
       // Only of a type that no version of ICMP knows (NR_ICMP_TYPES); of others nothing is said.
       return packet.family === 4 && packet.icmpType > LAST_ICMP_TYPE ? 'invalid icmp type' : '';
     case TrackReason.IcmpErrorMisdirected:
-      return 'outer destination is not that of the connection';
+      return "outer daddr is not the connection's";
     case TrackReason.SctpInvalid:
       return 'chunk does not fit the association';
     default:

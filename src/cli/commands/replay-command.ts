@@ -3,6 +3,7 @@ import { NflogOutputs } from '../../datapath/index.ts';
 import { CommandError } from '../exit-code.ts';
 import { nflogOptions, parseNflogTarget } from '../nflog.ts';
 import { type ReplayOptions, runReplay } from '../replay/replay.ts';
+import { sysctlOptions } from '../sysctl/index.ts';
 import { ftpOptions, parseFtpPorts } from './ftp-options.ts';
 
 /** Readers get everything after the replay too; beyond this they lose packets. */
@@ -50,6 +51,7 @@ const options = {
   },
   ...ftpOptions,
   ...nflogOptions,
+  ...sysctlOptions,
 } as const;
 
 type Arguments = InferredOptionTypes<typeof options>;
@@ -88,6 +90,7 @@ function replayOptions(args: Arguments): ReplayOptions {
     ftpPorts: parseFtpPorts(args['ftp-ports']),
     bounce: args['ftp-bounce'],
     verifyChecksums: args['verify-checksums'],
+    sysctls: { sysctls: args.sysctl, files: args['sysctl-file'] },
   };
 }
 

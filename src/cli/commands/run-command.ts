@@ -4,12 +4,8 @@ import { nflogOptions, parseNflogTarget } from '../nflog.ts';
 import { type LogFormat, logFormats } from '../run/log.ts';
 import { runGateway } from '../run/run.ts';
 import { defaultSocket } from '../socket-path.ts';
+import { sysctlOptions } from '../sysctl/index.ts';
 import { ftpOptions, parseFtpPorts } from './ftp-options.ts';
-
-/** As nf_conntrack_max of a host with more than 4 GiB of memory. */
-const DEFAULT_MAXIMUM = 262_144;
-/** Rows are numbered in 30 bits, and their memory is one array. */
-const LARGEST_MAXIMUM = 8_388_608;
 
 const options = {
   rules: {
@@ -46,11 +42,11 @@ const options = {
     describe: 'How events are logged on standard error',
   },
   'conntrack-max': {
-    type: 'number',
+    type: 'string',
     requiresArg: true,
-    default: DEFAULT_MAXIMUM,
-    describe: 'Most connections at once (nf_conntrack_max)',
+    describe: 'Most connections at once: as --sysctl nf_conntrack_max=N; default after the memory',
   },
+  ...sysctlOptions,
 } as const;
 
 type Arguments = InferredOptionTypes<typeof options>;
@@ -77,7 +73,8 @@ export function runCommand(finish: (code: number) => void): CommandModule<object
           bounce: args['ftp-bounce'],
           logFormat: args['log-format'],
           nflog: args.nflog.map(parseNflogTarget),
-          maximum: checkedMaximum(args['conntrack-max']),
+          sysctls: [...maximumSysctl(args['conntrack-max']), ...args.sysctl],
+          sysctlFiles: args['sysctl-file'],
         }),
       ),
   };
@@ -92,10 +89,6 @@ function checkedInterfaces(names: readonly string[]): readonly string[] {
   );
 }
 
-function checkedMaximum(maximum: number): number {
-  if (Number.isInteger(maximum) && maximum >= 1 && maximum <= LARGEST_MAXIMUM) return maximum;
-  throw new CommandError(
-    `pinhole run: bad --conntrack-max: expected a number from 1 to ${LARGEST_MAXIMUM}`,
-    Exit.Usage,
-  );
+function maximumSysctl(maximum: string | undefined): readonly string[] {
+  return maximum === undefined ? [] : [`nf_conntrack_max=${maximum}`];
 }

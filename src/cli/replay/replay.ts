@@ -23,6 +23,7 @@ import { CommandError, Exit } from '../exit-code.ts';
 import { helperPorts, loadRules } from '../load-rules.ts';
 import { nflogWithoutTarget } from '../nflog.ts';
 import { Output } from '../output.ts';
+import { applySysctls, type StartSysctls } from '../sysctl/index.ts';
 import { parseInterfaceOption } from './interface-option.ts';
 import { JsonReporter } from './json-reporter.ts';
 import { type ReplayReporter, reportPacket, type Totals } from './report.ts';
@@ -39,6 +40,8 @@ export interface ReplayOptions {
   readonly ftpPorts: readonly number[] | null;
   readonly bounce: BounceAction;
   readonly verifyChecksums: boolean;
+  /** Settings of connection tracking; none if absent. */
+  readonly sysctls?: StartSysctls;
   /** Where packets of NFLOG rules go. Stays the caller's to close. */
   readonly nflog?: NflogOutputs | null;
 }
@@ -60,11 +63,12 @@ export function runReplay(
   stderr: (text: string) => void,
   output = new Output(),
 ): number {
+  const settings = sysctlSettings(options, stderr);
   const loaded = loadRules(options.rules, { strict: options.strict });
   for (const message of loaded.messages) stderr(`${message}\n`);
   if (loaded.ruleSet === null) return loaded.exitCode;
   const reporter = options.json ? new JsonReporter(output.write) : new TextReporter(output.write);
-  const replay = new Replay(options, loaded.ruleSet, reporter, output);
+  const replay = new Replay(options, settings, loaded.ruleSet, reporter, output);
   warnOfUnknownInterfaces(options, loaded.ruleSet, stderr);
   const nowhere = nflogWithoutTarget(loaded.ruleSet, options.nflog?.targets ?? []);
   if (nowhere !== '') stderr(`pinhole replay: warning: ${nowhere}\n`);
@@ -131,7 +135,13 @@ class Replay implements EngineListener, ReplayObserver {
     held: 0,
   };
 
-  constructor(options: ReplayOptions, ruleSet: RuleSet, reporter: ReplayReporter, output: Output) {
+  constructor(
+    options: ReplayOptions,
+    settings: EngineSettings,
+    ruleSet: RuleSet,
+    reporter: ReplayReporter,
+    output: Output,
+  ) {
     this.reporter = reporter;
     this.output = output;
     this.writesCapture = options.write !== null;
@@ -145,7 +155,7 @@ class Replay implements EngineListener, ReplayObserver {
       routes: this.datapath.routes,
       output: this.datapath.output,
       rules: compileRuleSet(ruleSet, interfaces),
-      settings: replaySettings(options, ruleSet),
+      settings: replaySettings(settings, options, ruleSet),
       seed: REPLAY_SEED,
     });
     this.engine.listener = this;
@@ -222,11 +232,27 @@ function openReader(path: string) {
   }
 }
 
-function replaySettings(options: ReplayOptions, ruleSet: RuleSet): EngineSettings {
-  const defaults = defaultEngineSettings();
+/** Throws CommandError for a setting that cannot be made. */
+function sysctlSettings(
+  { sysctls }: ReplayOptions,
+  stderr: (text: string) => void,
+): EngineSettings {
+  const settings = defaultEngineSettings();
+  settings.conntrack.maximum = REPLAY_MAX_CONNECTIONS;
+  if (sysctls === undefined) return settings;
+  for (const warning of applySysctls('pinhole replay', settings, sysctls)) {
+    stderr(`pinhole replay: warning: ${warning}\n`);
+  }
+  return settings;
+}
+
+function replaySettings(
+  settings: EngineSettings,
+  options: ReplayOptions,
+  ruleSet: RuleSet,
+): EngineSettings {
   return {
-    ...defaults,
-    conntrack: { ...defaults.conntrack, maximum: REPLAY_MAX_CONNECTIONS },
+    ...settings,
     ftp: { bounce: options.bounce },
     ftpPorts: helperPorts(ruleSet, options.ftpPorts),
     // Captures taken on an end host hold checksums that its network card was to fill in.

@@ -20,6 +20,7 @@ import { CommandError, Exit } from '../exit-code.ts';
 import { helperPorts, loadRules, unfilteredFamilies } from '../load-rules.ts';
 import { nflogWithoutTarget } from '../nflog.ts';
 import { systemHostResolver } from '../resolve-host.ts';
+import { applySysctls, sizeForThisMachine } from '../sysctl/index.ts';
 import { GatewayLog, type LogFormat } from './log.ts';
 import { listenOnSocket } from './socket.ts';
 
@@ -32,7 +33,9 @@ export interface RunOptions {
   readonly ftpPorts: readonly number[] | null;
   readonly bounce: BounceAction;
   readonly logFormat: LogFormat;
-  readonly maximum: number;
+  /** `NAME=VALUE` of connection tracking, after what the files say. */
+  readonly sysctls: readonly string[];
+  readonly sysctlFiles: readonly string[];
   readonly nflog: readonly NflogTarget[];
 }
 
@@ -53,6 +56,7 @@ export async function runGateway(options: RunOptions): Promise<number> {
     (line) => process.stderr.write(line),
     () => Date.now(),
   );
+  const settings = sysctlSettings(options, log);
   const ruleSet = readRules(options, log);
   if (process.geteuid?.() !== 0) {
     throw new CommandError('pinhole run: must be root: start it with sudo', Exit.NoGateway);
@@ -64,7 +68,7 @@ export async function runGateway(options: RunOptions): Promise<number> {
   let gateway: Gateway | null = null;
   try {
     datapath = await openDatapath(options, log);
-    gateway = new Gateway(options, ruleSet, datapath, log);
+    gateway = new Gateway(options, settings, ruleSet, datapath, log);
     await gateway.openNflog();
     gateway.start(server);
     log.info(`ready: ${options.interfaces.join(', ')}; control socket ${options.socket}`);
@@ -112,7 +116,13 @@ class Gateway {
   private end: (code: number) => void = () => {};
   private readonly ended: Promise<number>;
 
-  constructor(options: RunOptions, ruleSet: RuleSet, datapath: CaptureDatapath, log: GatewayLog) {
+  constructor(
+    options: RunOptions,
+    settings: EngineSettings,
+    ruleSet: RuleSet,
+    datapath: CaptureDatapath,
+    log: GatewayLog,
+  ) {
     this.options = options;
     this.datapath = datapath;
     this.log = log;
@@ -126,7 +136,7 @@ class Gateway {
       routes,
       output,
       rules: compileRuleSet(ruleSet, interfaces),
-      settings: engineSettings(options, ruleSet),
+      settings: engineSettings(settings, options, ruleSet),
       seed: randomSeed(),
     });
     this.events = new EventHub(this.engine, log);
@@ -274,11 +284,24 @@ function engineTime({ clock }: Engine) {
   };
 }
 
-function engineSettings(options: RunOptions, ruleSet: RuleSet): EngineSettings {
-  const defaults = defaultEngineSettings();
+/** Throws CommandError for a setting that cannot be made. */
+function sysctlSettings(options: RunOptions, log: GatewayLog): EngineSettings {
+  const settings = defaultEngineSettings();
+  sizeForThisMachine(settings);
+  const { sysctls, sysctlFiles: files } = options;
+  for (const warning of applySysctls('pinhole run', settings, { sysctls, files })) {
+    log.warn(warning);
+  }
+  return settings;
+}
+
+function engineSettings(
+  settings: EngineSettings,
+  options: RunOptions,
+  ruleSet: RuleSet,
+): EngineSettings {
   return {
-    ...defaults,
-    conntrack: { ...defaults.conntrack, maximum: options.maximum },
+    ...settings,
     ftp: { bounce: options.bounce },
     ftpPorts: helperPorts(ruleSet, options.ftpPorts),
   };

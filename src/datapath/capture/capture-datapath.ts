@@ -31,9 +31,9 @@ export interface CaptureOptions {
 
 const DEFAULT_RUN_DIR = '/run/pinhole';
 const DEFAULT_RING_BYTES = 32 * 1024 * 1024;
-const TIMER_MS = 1000;
+const TIMER_MS = 100;
 /** A default table is swept whole in four seconds, at well under a millisecond a turn. */
-const TIMER_ROWS = 65_536;
+const TIMER_ROWS = 8_192;
 const signals = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
 
 interface Managed {

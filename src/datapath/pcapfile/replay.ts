@@ -101,7 +101,7 @@ export class ReplayDatapath {
     const before = engine.clock.sec;
     const sec = Math.min(START_SEC + this.time, MAX_CLOCK_SEC);
     engine.clock.setEpochMs((engine.clock.baseEpochSec + sec) * 1000);
-    if (engine.clock.sec !== before) engine.sweep(engine.settings.conntrack.maximum);
+    if (engine.clock.sec !== before) engine.sweep(Number.MAX_SAFE_INTEGER);
   }
 
   /** A packet cut by the snap length is filled up with zeros: its headers are still good. */

@@ -3,6 +3,12 @@
  * ends on its sides; the numbers are our own. Each line was compared with Linux 6.18.
  */
 
+const oldAnswer = `
+    client S  0 win 65535 <mss 1460,sack,ws 8>     | NEW         | SYN_SENT 120 UNREPLIED | new
+    server SA 146000000 ack 640000500 win 240 <mss 1440,ws 0> | INVALID dropped | SYN_SENT 120 UNREPLIED |
+    wait 1
+    client S  0 win 65535 <mss 1460,sack,ws 8>     | NEW         | SYN_SENT 119 UNREPLIED |`;
+
 /** Script by the name of the kernel's test. */
 export const tcpScripts: Readonly<Record<string, string>> = {
   // More than a whole window has been acknowledged, but the client has not heard of it: it goes back to
@@ -68,22 +74,22 @@ export const tcpScripts: Readonly<Record<string, string>> = {
   // (RFC 5961 section 4); the client resets that one and asks again. The gateway knew nothing of it.
   conntrack_syn_challenge_ack: `
     client S  0 win 65535 <mss 1460,sack,ws 8>     | NEW         | SYN_SENT 120 UNREPLIED | new
-    server A  146000000 ack 640000500 win 240      | ESTABLISHED | SYN_SENT 120 UNREPLIED |
-    client R  640000500 win 0                      | NEW         | SYN_SENT 120 UNREPLIED |
+    server A  146000000 ack 640000500 win 240      | ESTABLISHED | SYN_SENT 120           | update
+    client R  640000500 win 0                      | ESTABLISHED | CLOSE 10               | update
     wait 1
-    client S  0 win 65535 <mss 1460,sack,ws 8>     | NEW         | SYN_SENT 120 UNREPLIED |
+    client S  0 win 65535 <mss 1460,sack,ws 8>     | NEW         | SYN_SENT 120 UNREPLIED | destroy new
     server SA 0 ack 1 win 250 <mss 1460,ws 0>      | ESTABLISHED | SYN_RECV 60            | update
     client A  1 ack 1 win 256                      | ESTABLISHED | ESTABLISHED 432000 ASSURED | update
   `,
-  // The answer to a SYN of long ago comes in between; it must not stand in the way of the right one.
-  conntrack_synack_old: `
-    client S  0 win 65535 <mss 1460,sack,ws 8>     | NEW         | SYN_SENT 120 UNREPLIED | new
-    server SA 146000000 ack 640000500 win 240 <mss 1440,ws 0> | INVALID dropped | SYN_SENT 120 UNREPLIED |
-    wait 1
-    client S  0 win 65535 <mss 1460,sack,ws 8>     | NEW         | SYN_SENT 120 UNREPLIED |
-    server SA 145900000 ack 1 win 250 <mss 1460,ws 0> | ESTABLISHED | SYN_RECV 60         | update
-    client PA 1+1 ack 145900001 win 256            | ESTABLISHED | ESTABLISHED 432000 ASSURED | update
-    server A  145900001 ack 2 win 250              | ESTABLISHED | ESTABLISHED 432000 ASSURED |
+  // The answer to a SYN of long ago comes in between; it must not stand in the way of the right one,
+  // whose number may lie before the old one's or behind it.
+  conntrack_synack_old: synackOld(145_940_000),
+  'conntrack_synack_old, a greater number': synackOld(162_700_000),
+  // Too far before: it passes as something acknowledged long ago, and the state does not move.
+  'conntrack_synack_old, a much smaller number': `
+    ${oldAnswer}
+    server SA 145900000 ack 1 win 250 <mss 1460,ws 0> | ESTABLISHED | SYN_SENT 119           |
+    client A  1 ack 145900001 win 256              | INVALID dropped | SYN_SENT 119           |
   `,
   // The client begins anew while the server's connection stands: challenge, reset, and the SYN again.
   conntrack_synack_reuse: `
@@ -112,4 +118,13 @@ function acknowledged(count: number, length: number): string {
       server A  1 ack ${seq + length}          | ESTABLISHED | ESTABLISHED 432000 ASSURED |`;
   });
   return pairs.join('\n');
+}
+
+/** The right answer, with this number, after the old one. */
+function synackOld(seq: number): string {
+  return `
+    ${oldAnswer}
+    server SA ${seq} ack 1 win 250 <mss 1460,ws 0> | ESTABLISHED | SYN_RECV 60            | update
+    client PA 1+1 ack ${seq + 1} win 256           | ESTABLISHED | ESTABLISHED 300 ASSURED | update
+    server A  ${seq + 1} ack 2 win 250             | ESTABLISHED | ESTABLISHED 432000 ASSURED |`;
 }
