@@ -47,7 +47,7 @@ export function defaultConntrackSettings(): ConntrackSettings {
     tcpMaxRetrans: 3,
     tcpIgnoreInvalidRst: false,
     checksum: true,
-    accounting: false,
+    accounting: true,
     timestamps: false,
     events: 2,
     logInvalid: 0,

@@ -52,19 +52,19 @@ export function writeSysctls(
   subject: SysctlSubject,
   wanted: readonly SysctlSetting[],
 ): SysctlChange[] {
-  const before = wanted.map(({ name }) => sysctlOf(name).get(subject));
+  const names = [...new Set(wanted.map(({ name }) => name))];
+  const before = names.map((name) => sysctlOf(name).get(subject));
   try {
     for (const { name, value } of wanted) writeOne(subject, sysctlOf(name), value);
   } catch (error) {
-    // Back to front: where one is named twice, what it was at first holds again.
-    for (let at = wanted.length - 1; at >= 0; at--) {
-      const { get, setter } = sysctlOf(wanted[at]!.name);
+    names.forEach((name, at) => {
+      const { get, setter } = sysctlOf(name);
       if (get(subject) !== before[at]) setter(subject)?.(before[at]!);
-    }
+    });
     throw error;
   }
-  return wanted
-    .map(({ name }, at) => ({ name, before: String(before[at]), value: readSysctl(subject, name) }))
+  return names
+    .map((name, at) => ({ name, before: String(before[at]), value: readSysctl(subject, name) }))
     .filter((change) => change.before !== change.value);
 }
 

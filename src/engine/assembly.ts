@@ -1,3 +1,4 @@
+import { CtStateBit } from '../conntrack/index.ts';
 import { HelperId } from '../helpers/index.ts';
 import type { HookCode } from '../rules/index.ts';
 import { Decode, type DecodeCode, decodeFrame, LinkType, Packet, Proto } from '../wire/index.ts';
@@ -20,8 +21,9 @@ import type { Tracking } from './tracking.ts';
 
 /** Datagrams whose time is over that one fragment clears away; the sweep sees to the rest. */
 const OVERDUE_PER_FRAGMENT = 4;
-/** A TCP header without options. */
+/** A TCP header without options, and the common header of SCTP. */
 const TCP_HEADER = 20;
+const SCTP_HEADER = 12;
 /** fe80::/10 (RFC 4291 section 2.5.6). */
 const IPV6_LINK_LOCAL = 0xfe80_0000 | 0;
 
@@ -89,16 +91,26 @@ export class Assembly {
 
   /**
    * To be told of a datagram that came in fragments and leaves. It keeps its cuts unless the kernel
-   * would have had to pull it together: for the FTP helper, and for a TCP header that was spread
-   * over fragments (tcp_v4_early_demux looks at all of it).
+   * would have had to pull it together: for the FTP helper, and for a header that was spread over
+   * fragments and is looked at as a whole.
    */
   leaving(packet: Packet, tracking: Tracking): void {
     const { row } = this.flight;
     const { cuts } = this;
     const { table } = tracking.conntrack;
-    const header = packet.l3HeaderLen + TCP_HEADER;
-    if (packet.protocol === Proto.Tcp && cuts.firstLen < header) cuts.kept = false;
+    const header = packet.l3HeaderLen + this.headerLookedAt(packet, tracking);
+    if (cuts.firstLen < header) cuts.kept = false;
     if (row >= 0 && table.helper(row) === HelperId.Ftp) cuts.kept = false;
+  }
+
+  /**
+   * Bytes of transport header that the kernel wants in one piece: of TCP for its own sockets
+   * (tcp_v4_early_demux), of SCTP to verify the checksum or to translate (sctp_error, sctp_manip_pkt).
+   */
+  private headerLookedAt(packet: Packet, tracking: Tracking): number {
+    if (packet.protocol === Proto.Tcp) return TCP_HEADER;
+    if (packet.protocol !== Proto.Sctp || this.flight.ctState === CtStateBit.Untracked) return 0;
+    return tracking.conntrack.settings.checksum || this.flight.rewritten ? SCTP_HEADER : 0;
   }
 
   private take(packet: Packet, decoded: DecodeCode, hook: HookCode, inIf: number): DecodeCode {

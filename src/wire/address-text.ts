@@ -7,8 +7,15 @@ export function formatIpv4(word: number): string {
   return `${word >>> 24}.${(word >>> 16) & 255}.${(word >>> 8) & 255}.${word & 255}`;
 }
 
-/** Canonical text of an IPv6 address (RFC 5952) for four signed 32-bit words. */
+/**
+ * Canonical text of an IPv6 address (RFC 5952) for four signed 32-bit words. An embedded IPv4 address
+ * is written as one (section 5), where inet_ntop(3) does so: `::ffff:192.0.2.1`, `::192.0.2.1`.
+ */
 export function formatIpv6(w0: number, w1: number, w2: number, w3: number): string {
+  if (w0 === 0 && w1 === 0) {
+    if (w2 === 0xffff) return `::ffff:${formatIpv4(w3)}`;
+    if (w2 === 0 && w3 >>> 16 !== 0) return `::${formatIpv4(w3)}`;
+  }
   const groups = [w0, w1, w2, w3].flatMap((w) => [(w >>> 16) & 0xffff, w & 0xffff]);
   return new Address6(groups.map((g) => g.toString(16)).join(':')).correctForm();
 }

@@ -56,6 +56,7 @@ export class FakeGateway {
       client: () => ControlClient.connect(this.path),
       stdout: (text) => {
         outcome.stdout += text;
+        if (interruptAfter === Number.POSITIVE_INFINITY) return;
         if (outcome.stdout.split('\n').length > interruptAfter) abort.abort();
       },
       stderr: (text) => {

@@ -38,6 +38,8 @@ export class EntryGateway {
   readonly client: ControlClient;
   readonly handler: RequestHandler;
   readonly told: ConntrackEventDto[] = [];
+  /** Lines of the gateway's own log. */
+  readonly notes: string[] = [];
   /** What the daemon measures its turns by. */
   monotonicMs = () => 0;
   /** Called at the beginning of every turn but the first. */
@@ -58,6 +60,7 @@ export class EntryGateway {
       refreshClock: () => this.betweenTurns(),
       reload: () => [],
       status: () => ({}),
+      note: (line) => this.notes.push(line),
       monotonicMs: () => this.monotonicMs(),
     });
     serveStream(theirs, this.handler, {});

@@ -10,6 +10,7 @@ import {
   destinationOptions,
   hopByHop,
 } from '../support/packets.ts';
+import { buildSctp } from '../support/sctp.ts';
 import { TcpSession } from '../support/tcp-session.ts';
 import { cutAt, fragmentOf, hasFragmentHeader, joined, placeOf } from './fragment-support.ts';
 
@@ -201,6 +202,26 @@ describe('cut again as Linux 6.18 does', () => {
     const translated = last(makeGateway({ rules: masquerade }), cutAt(segment, places));
     assert.equal(translated.seen!.src, '203.0.113.1');
     assert.deepEqual(lengths(translated.frames), [524, 524, 32]);
+  });
+});
+
+describe('an SCTP header spread over fragments', () => {
+  const data = { type: 0, body: payload.slice(0, 980) };
+  const packet = buildSctp({ ...out4, chunks: [data], dontFragment: false });
+  const places = [8, 16, 520];
+
+  test('cut anew where its checksum is verified', () => {
+    assert.deepEqual(lengths(last(makeGateway(), cutAt(packet, places)).frames), [524, 512]);
+  });
+
+  test('as it came where nobody looks at it', () => {
+    const asItCame = [28, 28, 524, 496];
+    const notrack = '*raw\n-A PREROUTING -j NOTRACK\nCOMMIT\n';
+    const untracked = last(makeGateway({ rules: notrack }), cutAt(packet, places));
+    assert.deepEqual(lengths(untracked.frames), asItCame);
+    const careless = makeGateway();
+    careless.engine.tracking.conntrack.settings.checksum = false;
+    assert.deepEqual(lengths(last(careless, cutAt(packet, places)).frames), asItCame);
   });
 });
 

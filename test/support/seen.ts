@@ -1,7 +1,7 @@
 /** What a test sees of a packet on the wire: text and numbers, checksums tested by the slow twin. */
 import assert from 'node:assert/strict';
-import { formatAddress, type Packet, Proto } from '../../src/wire/index.ts';
-import { loadPacket } from './packets.ts';
+import { Decode, decodeFrame, formatAddress, LinkType, type Packet, Proto } from '../../src/wire/index.ts';
+import { dirtyPacket, loadPacket } from './packets.ts';
 import { pseudoHeader, slowSum, slowVerify } from './slow-checksum.ts';
 
 export interface SeenPacket {
@@ -32,8 +32,19 @@ export interface SeenPacket {
 /** Takes a frame apart and fails where a checksum in it is wrong. */
 export function seen(frame: Uint8Array, link: 'ethernet' | 'raw' = 'ethernet'): SeenPacket {
   const p = loadPacket(frame, link);
-  const { bytes, family } = p;
   assertChecksums(p);
+  return describePacket(p);
+}
+
+/** The same of a frame that may have wrong checksums; null where its transport header is cut off. */
+export function glimpsed(frame: Uint8Array): SeenPacket | null {
+  const p = dirtyPacket();
+  p.load(frame, LinkType.Ethernet);
+  return decodeFrame(p) === Decode.Ok ? describePacket(p) : null;
+}
+
+function describePacket(p: Packet): SeenPacket {
+  const { bytes, family } = p;
   return {
     family,
     protocol: p.protocol,

@@ -72,6 +72,10 @@ describe('IPv6 text', () => {
     ['1:0:2:3:4:5:6:7', [0x10000, 0x20003, 0x40005, 0x60007]],
     ['2001:0:0:1::1', [0x20010000, 1, 0, 1]],
     ['ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff', [-1, -1, -1, -1]],
+    ['::ffff:1.2.3.4', [0, 0, 0xffff, 0x01020304]],
+    ['::1.2.3.4', [0, 0, 0, 0x01020304]],
+    ['::ffff', [0, 0, 0, 0xffff]],
+    ['::1:0:0', [0, 0, 1, 0]],
   ];
 
   test('both ways, in the canonical form of RFC 5952', () => {
@@ -88,13 +92,14 @@ describe('IPv6 text', () => {
     assert.deepEqual(parseIpv6('64:ff9b::192.0.2.1'), [0x0064ff9b, 0, 0, 0xc0000201 | 0]);
   });
 
-  test('any words survive, and the text is what the URL parser writes', () => {
+  test('any words survive, and the text is what the URL parser writes but for IPv4', () => {
     const word = fc.oneof(fc.integer(), fc.constantFrom(0, 1, 0x10000, 0xffff, -0x10000));
     fc.assert(
       fc.property(word, word, word, word, (w0, w1, w2, w3) => {
         const text = formatIpv6(w0, w1, w2, w3);
         assert.deepEqual(parseIpv6(text), [w0, w1, w2, w3]);
-        assert.equal(text, viaUrl(text));
+        // The URL parser writes an embedded IPv4 address in hex.
+        if (!text.includes('.')) assert.equal(text, viaUrl(text));
       }),
       runs,
     );

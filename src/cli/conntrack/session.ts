@@ -24,7 +24,7 @@ import { type UpdateBatch, UpdatePlan } from './update-plan.ts';
 import { ExitCode, MESSAGE_PREFIX } from './usage-error.ts';
 
 /** Entries named in one request: the gateway goes through its table once for each, and a line holds them. */
-const BATCH = 65_536;
+const BATCH = 16_384;
 
 /** One command against a connected gateway. A loaded command gives no account of itself. */
 export class Session {

@@ -8,8 +8,9 @@ import {
   dotted,
   isForeign,
   type NamedSysctl,
+  sysctlNamed,
   sysctlsMatching,
-  sysctlsNamed,
+  sysctlsUnder,
 } from './names.ts';
 import { parseSysctlOptions, type SysctlOptions, SysctlUsageError } from './options.ts';
 import { sysctlUsage } from './usage.ts';
@@ -72,13 +73,13 @@ class Session {
       return;
     }
     const key = said.slice(0, equals).trim();
-    const found = sysctlsNamed(key).filter(({ shown, name }) => isOne(key, shown, name));
-    if (found.length === 0) this.unknown(key, optional);
-    for (const one of found) await this.set(one, said.slice(equals + 1).trim(), optional);
+    const found = sysctlNamed(key);
+    if (found === undefined) this.unknown(key, optional);
+    else await this.set(found, said.slice(equals + 1).trim(), optional);
   }
 
   private async showNamed(word: string): Promise<void> {
-    const found = sysctlsNamed(word);
+    const found = sysctlsUnder(word);
     if (found.length === 0) this.unknown(word, false);
     else await this.show(found);
   }
@@ -165,9 +166,3 @@ const reasons: Readonly<Record<string, string>> = {
   INVALID: 'Invalid argument',
   READ_ONLY: 'Permission denied',
 };
-
-/** A folder cannot be set. */
-function isOne(key: string, shown: string, name: string): boolean {
-  const plain = dotted(key);
-  return shown === plain || name === plain;
-}

@@ -25,31 +25,35 @@ export function dotted(text: string): string {
   return separator === '/' ? path.replaceAll('/', '.') : path;
 }
 
-/** The settings that a word means: one, those of a folder, or none. */
-export function sysctlsNamed(text: string): readonly NamedSysctl[] {
+/** The setting with this name, in full or without its folder. */
+export function sysctlNamed(text: string): NamedSysctl | undefined {
   const key = dotted(text);
-  const one = allSysctls.find(({ shown, name }) => shown === key || name === key);
+  return allSysctls.find(({ shown, name }) => shown === key || name === key);
+}
+
+/** The setting with this name, or those of a folder. */
+export function sysctlsUnder(text: string): readonly NamedSysctl[] {
+  const one = sysctlNamed(text);
   if (one !== undefined) return [one];
-  const folder = key.endsWith('.') ? key : `${key}.`;
+  const folder = `${dotted(text)}.`;
   return allSysctls.filter(({ shown }) => shown.startsWith(folder));
 }
 
 /** The settings that a key of a file means, which may be a pattern with `*`, `?` and `[…]`. */
 export function sysctlsMatching(text: string): readonly NamedSysctl[] {
   const key = dotted(text);
-  if (!/[*?[]/.test(key)) return sysctlsNamed(key).filter(({ shown }) => !isFolder(key, shown));
-  const pattern = globPattern(key);
-  return allSysctls.filter(({ shown }) => pattern.test(shown));
+  if (/[*?[]/.test(key)) {
+    const pattern = globPattern(key);
+    return allSysctls.filter(({ shown }) => pattern.test(shown));
+  }
+  const one = sysctlNamed(key);
+  return one === undefined ? [] : [one];
 }
 
 /** Whether a key speaks about something that this gateway has no part in. */
 export function isForeign(text: string): boolean {
   const key = dotted(text);
   return key !== OLD_NAME && !/^(net\.netfilter\.)?nf_conntrack_/.test(key);
-}
-
-function isFolder(key: string, shown: string): boolean {
-  return shown.startsWith(`${key}.`);
 }
 
 /** As glob(7) within one level: no wildcard stands for a dot. */

@@ -11,7 +11,7 @@ import type { EngineSettings } from '../../engine/index.ts';
 import { CommandError, Exit } from '../exit-code.ts';
 import { systemReason } from '../iptables/io.ts';
 import { parseConfFile } from './conf-file.ts';
-import { isForeign, sysctlsMatching, sysctlsNamed } from './names.ts';
+import { isForeign, sysctlNamed, sysctlsMatching } from './names.ts';
 
 /** Settings that a command is started with. */
 export interface StartSysctls {
@@ -63,10 +63,8 @@ export function applySysctls(
 function applyOne(command: string, subject: SysctlSubject, text: string): void {
   const equals = text.indexOf('=');
   if (equals < 0) throw refusal(`${command}: --sysctl ${text}: expected NAME=VALUE`);
-  const [named, ...more] = sysctlsNamed(text.slice(0, equals).trim());
-  if (named === undefined || more.length > 0) {
-    throw refusal(`${command}: --sysctl ${text}: no such setting`);
-  }
+  const named = sysctlNamed(text.slice(0, equals).trim());
+  if (named === undefined) throw refusal(`${command}: --sysctl ${text}: no such setting`);
   const problem = setOne(subject, named.name, text.slice(equals + 1).trim());
   if (problem !== '') throw refusal(`${command}: --sysctl: ${problem}`);
 }
@@ -86,7 +84,7 @@ function applyFile(command: string, subject: SysctlSubject, path: string): strin
       if (problem !== '' && !optional) throw refusal(`${command}: ${path}:${line}: ${problem}`);
     }
   }
-  if (foreign > 0) warnings.push(`${path}: ${foreign} lines of other settings are left out`);
+  if (foreign > 0) warnings.push(`${path}: lines of other settings left out: ${foreign}`);
   return warnings;
 }
 

@@ -75,13 +75,15 @@ export function entryOf(
 }
 
 /** `STATE SECONDS WORD`, as much of it as conntrack(8) would print. */
-export function entryText(entry: Pick<ConntrackDto, 'state' | 'timeout' | 'status'> | null): string {
+export function entryText(
+  entry: Pick<ConntrackDto, 'state' | 'timeout' | 'status'> | null,
+): string {
   if (entry === null) return 'gone';
   const { state, timeout, status } = entry;
   const words = [state, timeout];
   if ((status & Status.SeenReply) === 0) words.push('UNREPLIED');
   if ((status & Status.Assured) !== 0) words.push('ASSURED');
-  return words.filter((word) => word !== '' && word !== null).join(' ');
+  return words.filter((word) => word !== '').join(' ');
 }
 
 /** What listeners were told of connections since event number `from`. */

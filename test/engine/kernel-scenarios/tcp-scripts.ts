@@ -70,6 +70,21 @@ export const tcpScripts: Readonly<Record<string, string>> = {
     wait 11
     client A  1001   ack 2401               | NEW         | ESTABLISHED 300 UNREPLIED  | destroy new
   `,
+  // A reset ahead of the next number may be one: it passes, but its end has to confirm it first. Until
+  // something else is heard, the connection has as long to live as a closed one. What lies between counts
+  // as data that the client has not acknowledged.
+  'conntrack_rst_invalid, ahead of the next number': `
+    client S  0 win 65535 <mss 1460,ws 8>   | NEW         | SYN_SENT 120 UNREPLIED     | new
+    server SA 0 ack 1 <mss 1460>            | ESTABLISHED | SYN_RECV 60                | update
+    client A  1 ack 1                       | ESTABLISHED | ESTABLISHED 432000 ASSURED | update
+    client A  1+500 ack 1                   | ESTABLISHED | ESTABLISHED 300 ASSURED    |
+    server R  90 win 0                      | ESTABLISHED | ESTABLISHED 10 ASSURED     |
+    wait 2
+    client A  501 ack 1                     | ESTABLISHED | ESTABLISHED 300 ASSURED    |
+    server A  1 ack 501                     | ESTABLISHED | ESTABLISHED 300 ASSURED    |
+    server R  90 win 0                      | ESTABLISHED | ESTABLISHED 10 ASSURED     |
+    server R  1 win 0                       | ESTABLISHED | CLOSE 10 ASSURED           | update
+  `,
   // The server still has a connection of the same ports and answers the SYN by an acknowledgement of it
   // (RFC 5961 section 4); the client resets that one and asks again. The gateway knew nothing of it.
   conntrack_syn_challenge_ack: `
@@ -88,7 +103,7 @@ export const tcpScripts: Readonly<Record<string, string>> = {
   // Too far before: it passes as something acknowledged long ago, and the state does not move.
   'conntrack_synack_old, a much smaller number': `
     ${oldAnswer}
-    server SA 145900000 ack 1 win 250 <mss 1460,ws 0> | ESTABLISHED | SYN_SENT 119           |
+    server SA 145900000 ack 1 win 250 <mss 1460,ws 0> | ESTABLISHED | SYN_SENT 119           | update
     client A  1 ack 145900001 win 256              | INVALID dropped | SYN_SENT 119           |
   `,
   // The client begins anew while the server's connection stands: challenge, reset, and the SYN again.

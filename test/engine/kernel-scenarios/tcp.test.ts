@@ -1,3 +1,4 @@
+/** The TCP scripts through gateways of both families, routed and masqueraded. */
 import { playScript } from './play.ts';
 import { tcpScripts } from './tcp-scripts.ts';
 

@@ -19,12 +19,14 @@ import { macs, otherSide, type Side, type Words } from './words.ts';
 export interface Step {
   readonly side: Side;
   readonly frame: Uint8Array;
+  /** Fragments of it that are sent in its place, one after the other. */
+  readonly pieces?: readonly Uint8Array[];
 }
 
 export interface Flow {
   /** The next frame, or null where the dialogue is over. */
   next(): Step | null;
-  /** What arrived of the last frame at the other side; null where nothing did. */
+  /** What arrived of the last frame at the other side, put together; null where nothing did. */
   arrived(packet: SeenPacket | null): void;
 }
 
@@ -40,8 +42,10 @@ export interface Taste {
   readonly singles?: boolean;
   /** SCTP, DCCP and the like among the rest. */
   readonly rareProtocols?: boolean;
-  /** IPv6 extension headers on half of the packets, of all kinds; only without conntrack. */
+  /** IPv6 extension headers on half of the packets, of all kinds. */
   readonly extensions?: boolean;
+  /** Fragments among the packets: only where the kernel tracks, for else it does not join them. */
+  readonly fragments?: boolean;
 }
 
 export const plainTaste: Taste = {
@@ -54,6 +58,8 @@ export interface Maker {
   readonly random: Prng;
   readonly taste: Taste;
   readonly words: Words;
+  /** Ends of the TCP connections so far. */
+  readonly used: Ends[];
 }
 
 export function pick<T>(random: Prng, values: readonly T[]): T {
@@ -74,7 +80,7 @@ const extensionChains: readonly (readonly Ipv6Extension[])[] = [
   [hopByHop(unknownOption), destinationOptions(), routing(1), destinationOptions(unknownOption)],
   [authentication()],
 ];
-/** Whole packets with a fragment header: the kernel takes it off wherever it tracks connections. */
+/** Whole packets with a fragment header, which tracking takes off. */
 const atomicChains: readonly (readonly Ipv6Extension[])[] = [
   ...extensionChains,
   [fragmentHeader({ offsetBytes: 0, more: false, id: 77 })],
@@ -90,6 +96,7 @@ export function network(maker: Maker, side: Side, src: string, dst: string): Net
       : { srcMac: macs.server, dstMac: macs.wan };
   const isRich = taste.extensions === true;
   const hasExtensions = words.family === 6 && random.below(isRich ? 2 : 8) === 0;
+  const chains = taste.fragments === true ? atomicChains : extensionChains;
   return {
     ...link,
     src,
@@ -98,7 +105,7 @@ export function network(maker: Maker, side: Side, src: string, dst: string): Net
     ttl: pick(random, [64, 64, 64, 63, 128, 255, 5, 2]),
     tos: pick(random, [0, 0, 0, 0x10, 0x08, 0x02, 0x01, 0x03, 0xb8, 0x20]),
     dontFragment: random.below(2) === 0,
-    extensions: hasExtensions ? pick(random, isRich ? atomicChains : extensionChains) : [],
+    extensions: hasExtensions ? pick(random, chains) : [],
   };
 }
 

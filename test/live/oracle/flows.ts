@@ -9,6 +9,10 @@ import {
   type NetworkOptions,
 } from '../../support/packets.ts';
 import type { SeenPacket } from '../../support/seen.ts';
+import { GenericTalk, GreTalk, IcmpTalk, UdpTalk } from '../tracking/datagram-talks.ts';
+import { SctpTalk } from '../tracking/sctp-talk.ts';
+import type { Talk } from '../tracking/talk.ts';
+import { TcpTalk } from '../tracking/tcp-talk.ts';
 import {
   Dialogue,
   type Ends,
@@ -19,8 +23,10 @@ import {
   randomEnds,
   type Step,
 } from './dialogue.ts';
+import { Disturbed } from './disturbed.ts';
 import { FtpSession } from './ftp-session.ts';
 import { rarePacket } from './rare-protocols.ts';
+import { TalkFlow } from './talk-flow.ts';
 
 const turnsOfTwo = [
   ['>'],
@@ -69,6 +75,14 @@ class EchoDialogue extends Dialogue {
   }
 }
 
+/** Often the ends of an earlier connection, which may be over or not. */
+function usedOrNew(maker: Maker): Ends {
+  const { random, used } = maker;
+  const ends = used.length > 0 && random.below(3) === 0 ? pick(random, used) : randomEnds(maker);
+  used.push(ends);
+  return ends;
+}
+
 const openTurns = ['>S', '<SA', '>A'];
 const tcpTurns = [
   ['>S'],
@@ -83,11 +97,9 @@ class TcpDialogue extends Dialogue {
   private readonly seqs: [number, number];
   private readonly options: Uint8Array;
 
-  constructor(maker: Maker, serial: number) {
+  constructor(maker: Maker) {
     const { random } = maker;
-    // A port of its own: TCP remembers its connections, and Pinhole not yet their windows.
-    const ends = { ...randomEnds(maker), sport: 30_000 + serial };
-    super(maker, pick(random, tcpTurns), ends);
+    super(maker, pick(random, tcpTurns), usedOrNew(maker));
     this.seqs = [random.next(), random.next()];
     const mss = pick(random, [536, 1200, 1460, 9000]);
     this.options =
@@ -170,13 +182,33 @@ function toGateway(maker: Maker): Flow {
   return new Single({ side, frame: buildUdp({ ...ip, sport, dport, payload }) });
 }
 
-/** A new dialogue or stray packet; `serial` differs for each. */
+/** Stacks with windows, retransmissions and accidents, and protocols that few use. */
+function talk(maker: Maker): Flow {
+  const { random, words } = maker;
+  const kind = random.below(10);
+  if (kind < 6) return new TalkFlow(maker, new TcpTalk(random), usedOrNew(maker));
+  const other = pick<() => Talk>(random, [
+    () => new SctpTalk(random),
+    () => new SctpTalk(random),
+    () => new GreTalk(random),
+    () => new GenericTalk(random),
+    () => new UdpTalk(random),
+    () => new IcmpTalk(random, words.family),
+  ]);
+  return new TalkFlow(maker, other(), randomEnds(maker));
+}
+
+/** A new dialogue or stray packet and what befalls it; `serial` differs for each. */
 export function randomFlow(maker: Maker, serial: number): Flow {
+  return new Disturbed(undisturbed(maker, serial), maker);
+}
+
+function undisturbed(maker: Maker, serial: number): Flow {
   const { random, taste } = maker;
   if (taste.toGateway === true && random.below(2) === 0) return toGateway(maker);
   if (taste.rareProtocols === true && random.below(4) > 0) return new Single(rarePacket(maker));
   if (taste.ftp === true && random.below(2) === 0) return new FtpSession(maker, serial);
-  switch (random.below(6)) {
+  switch (random.below(7)) {
     case 0:
     case 1:
       return new UdpDialogue(maker);
@@ -184,7 +216,10 @@ export function randomFlow(maker: Maker, serial: number): Flow {
       return new EchoDialogue(maker);
     case 3:
     case 4:
-      return new TcpDialogue(maker, serial);
+      return new TcpDialogue(maker);
+    case 5:
+      // Talks are long, and each packet but the first is an answer.
+      return taste.singles === true ? stray(maker) : talk(maker);
     default:
       return stray(maker);
   }

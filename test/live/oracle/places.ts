@@ -153,7 +153,7 @@ export const placeThemes: readonly Theme[] = [
   { name: 'ftp and its data', taste: { ...plainTaste, ftp: true }, rules: ftp },
   {
     name: 'ranges of translation',
-    taste: { ...plainTaste, singles: true },
+    taste: { ...plainTaste, singles: true, fragments: false },
     rules: ranges,
     essence: essenceOfRange,
   },

@@ -20,6 +20,9 @@ const gatewaySettings = [
   'ipv6/icmp/ratelimit=0',
   'ipv4/icmp_msgs_per_sec=1000000',
   'ipv4/icmp_msgs_burst=1000000',
+  // Fragments of incomplete datagrams wait until the lab is gone, however slow the machine is.
+  'ipv4/ipfrag_time=3600',
+  'netfilter/nf_conntrack_frag6_timeout=3600',
 ];
 
 /**

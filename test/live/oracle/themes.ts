@@ -55,13 +55,10 @@ function recent(random: Prng, words: Words): string {
   });
 }
 
-const untrackedProtocol = '-A PREROUTING -p 132 -j NOTRACK';
-
 function rpfilter(random: Prng, words: Words): string {
   return save({
     raw: [
       `-A PREROUTING -m rpfilter ${pick(random, ['', '--loose '])}--invert -j DROP`,
-      untrackedProtocol,
       '-A PREROUTING -m rpfilter --validmark',
     ],
     filter: forward(random, words, conntrack(random, words), 4),
@@ -75,13 +72,18 @@ const everyMatch: Lines = (random, words) =>
 
 const everything = (random: Prng, words: Words) =>
   save({
-    raw: [untrackedProtocol],
-    filter: forward(random, words, everyMatch(random, words), 40),
+    filter: forward(random, words, everyMatch(random, words).map(knuthMorrisPratt), 40),
   });
+
+/** The kernel's Boyer-Moore misses what lies across two fragments that it has joined. */
+const wholeTaste = { ...plainTaste, fragments: false };
+const knuthMorrisPratt = (match: string) => match.replace('--algo bm', '--algo kmp');
 
 export const themes: readonly Theme[] = [
   { name: 'chains, jumps and gotos', taste: plainTaste, rules: chains },
-  ...Object.entries(matchesByTheme).map(([name, matches]) => filterTheme(name, matches)),
+  ...Object.entries(matchesByTheme).map(([name, matches]) =>
+    filterTheme(name, matches, name === 'string' ? { taste: wholeTaste } : {}),
+  ),
   ...Object.entries(ipv4Matches).map(([name, matches]) =>
     filterTheme(name, matches, { families: [4] }),
   ),

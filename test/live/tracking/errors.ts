@@ -9,7 +9,7 @@ const ERRORS_IN_100 = 7;
 const pick = <T>(random: Prng, all: readonly T[]): T => all[random.below(all.length)]!;
 
 /** Type and code, and the second word of the header. */
-const errors = {
+export const errorKinds = {
   4: [
     [3, 1, 0],
     [3, 3, 0],
@@ -30,9 +30,8 @@ const errors = {
   ],
 } as const;
 
-/** How much of a datagram is quoted: usually enough, sometimes less than its ports. */
-function cut(random: Prng, datagram: Uint8Array, family: 4 | 6): Uint8Array {
-  const header = family === 4 ? 20 : 40;
+/** What is quoted of a datagram: usually enough, sometimes less than its ports. */
+export function quoteOf(random: Prng, datagram: Uint8Array, header: number): Uint8Array {
   const kind = random.below(100);
   if (kind < 45) return datagram.subarray(0, header + 8);
   if (kind < 85) return datagram.subarray(0, 500);
@@ -50,9 +49,9 @@ function errorAbout(random: Prng, scene: Scene, about: Message, seen: Line): Mes
   const hosts = from === 0 ? scene.hosts.clients : scene.hosts.servers;
   const quotedLine = kind < 5 ? { ...seen, sport: seen.sport ^ 1 } : seen;
   const datagram = about.frame({ ...quotedLine, link: 'raw', ttl: 60 });
-  const [type, code, rest] = pick<readonly [number, number, number]>(random, errors[family]);
+  const [type, code, rest] = pick<readonly [number, number, number]>(random, errorKinds[family]);
   const build = family === 4 ? buildIcmp : buildIcmpv6;
-  const inner = cut(random, datagram, family);
+  const inner = quoteOf(random, datagram, family === 4 ? 20 : 40);
   const badChecksum = kind >= 95;
   const src = random.below(2) === 0 ? seen.dst : pick(random, hosts);
   // To whom it does not concern.
