@@ -5,6 +5,7 @@
 import { duplexPair } from 'node:stream';
 import { runConntrack } from '../../src/cli/conntrack/index.ts';
 import {
+  type ConntrackDto,
   ControlClient,
   EventHub,
   gatewayHandler,
@@ -12,7 +13,7 @@ import {
   RuleChanges,
   serveStream,
 } from '../../src/control/index.ts';
-import { makeGateway } from '../support/gateway.ts';
+import { type GatewayOptions, makeGateway, type TestGateway } from '../support/gateway.ts';
 import type { Outcome } from './conntrack-gateway.ts';
 
 /** A `-E` that goes on while other commands run. */
@@ -26,8 +27,13 @@ export class EngineGateway {
   labels: string | null = null;
   /** What the next command reads from its standard input. */
   stdin = '';
-  private readonly gateway = makeGateway();
-  private readonly handler = this.makeHandler();
+  readonly gateway: TestGateway;
+  private readonly handler: RequestHandler;
+
+  constructor(options: GatewayOptions = {}) {
+    this.gateway = makeGateway(options);
+    this.handler = this.makeHandler();
+  }
 
   async run(argv: readonly string[]): Promise<Outcome> {
     return this.start(argv, new AbortController().signal).done;
@@ -68,6 +74,15 @@ export class EngineGateway {
       },
     }).done;
     client.close();
+  }
+
+  /** The entries as the control protocol tells them. */
+  async entries(): Promise<ConntrackDto[]> {
+    const client = this.connect();
+    const found: ConntrackDto[] = [];
+    for await (const entry of client.request('conntrack.list', {})) found.push(entry);
+    client.close();
+    return found;
   }
 
   private start(argv: readonly string[], signal: AbortSignal): { done: Promise<Outcome> } {

@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { EngineGateway, type Following } from './conntrack-engine.ts';
 import type { Outcome } from './conntrack-gateway.ts';
+import { linesOf, masked, recordedText } from './recorded-text.ts';
 
 /**
  * Command lines, played through conntrack 1.4.7 on Linux 6.18 in a network namespace of their own,
@@ -22,8 +20,6 @@ import type { Outcome } from './conntrack-gateway.ts';
  *   ~ why it is not so here; the lines before it are not compared
  *   & a command that follows events until the next "."
  */
-const path = ['conntrack', 'recorded.txt'];
-
 interface Step {
   /** '$', '&' or '.'. */
   kind: string;
@@ -44,7 +40,7 @@ const LABELS = '# number and name\n0 zero\n1\tone\n2 two\n40 forty\n127 last\n';
 
 describe('as conntrack 1.4.7 answered', () => {
   let compared = 0;
-  for (const section of sections(recordedText())) {
+  for (const section of sections(recordedText('recorded.txt'))) {
     test(section.name, async () => {
       const { count, differences } = await play(section);
       compared += count;
@@ -84,52 +80,17 @@ async function play({ setup, steps }: Section): Promise<Played> {
 }
 
 function outcomeStep(step: Step, { code, stdout, stderr }: Outcome): Step {
-  const errors = lines(stderr)
+  const errors = linesOf(stderr)
     .filter((text) => !text.startsWith('Try `conntrack -h'))
     .map((text) => text.replace('conntrack v1.4.7 (conntrack-tools): ', '@ '));
   // The words of the help are our own.
   const isHelp = stdout.startsWith('Usage: conntrack ');
-  return { ...step, code, stderr: errors, stdout: isHelp ? ['(help)'] : lines(stdout) };
+  return { ...step, code, stderr: errors, stdout: isHelp ? ['(help)'] : linesOf(stdout) };
 }
 
 /** The kernel lists by its hash, so that the order of lines says nothing. */
 function shown({ code, stdout, stderr }: Step): string {
   return [...stdout.map(masked).sort(), ...stderr, `= ${code}`].join('\n');
-}
-
-/** Without what differs between two runs: identifiers, and seconds that have passed. */
-function masked(line: string): string {
-  return line
-    .replace(/(?<!code=\d+ )\bid=\d+/, 'id=')
-    .replace(/<id>\d+/, '<id>')
-    .replace(/delta-time=\d+/, 'delta-time=')
-    .replace(/\[(start|stop)=[^\]]+\]/g, '[$1=]')
-    .replace(/<(start|stop|deltatime)>\d+/g, '<$1>')
-    .replace(/portid=\d+( progname=\w+)?/, 'portid=')
-    .replace(
-      /^((?: *\[[A-Z]+\] )?(?:ipv[46] +\d+ )?\w+ +\d+ )(\d+)/,
-      (_, head, n) => head + near(n),
-    )
-    .replace(/^(-[AUD] -t )(\d+)/, (_, head, n) => head + near(n))
-    .replace(/<timeout>(\d+)/, (_, n) => `<timeout>${near(n)}`)
-    .replace(/^(\d+)(?= proto=)/, (n) => near(n));
-}
-
-/** The timeouts of the recording are multiples of five, less a second or two. */
-function near(seconds: string): string {
-  const n = Number(seconds);
-  return String(Math.round(n / 5) * 5);
-}
-
-function lines(text: string): string[] {
-  return text.split('\n').slice(0, -1);
-}
-
-function recordedText(): string {
-  let dir = dirname(fileURLToPath(import.meta.url));
-  while (!dir.endsWith('test')) dir = dirname(dir);
-  const root = dir.includes('.out') ? join(dir, '..', '..', '..', 'test') : dir;
-  return readFileSync(join(root, 'cli', ...path), 'utf8');
 }
 
 function sections(text: string): Section[] {

@@ -27,6 +27,8 @@ export interface SessionOptions {
   readonly server?: EndOptions;
   /** Where the client believes the server to be, under destination NAT. Default: where it is. */
   readonly target?: { readonly address: string; readonly port: number };
+  /** Sends the options that Linux sends: 20 bytes in a SYN, 12 (timestamps) elsewhere. */
+  readonly options?: boolean;
 }
 
 /** One end of the connection as that end itself sees it. */
@@ -42,6 +44,8 @@ export class TcpEnd {
   expected = 0;
   /** All payload received in order, as Latin-1 text. */
   received = '';
+  /** Whether its segments carry options. */
+  hasOptions = false;
 
   constructor(defaults: Required<EndOptions>, options: EndOptions = {}) {
     const { interfaceName, address, port, iss } = { ...defaults, ...options };
@@ -60,6 +64,7 @@ export class TcpEnd {
       dport: this.peerPort,
       seq: this.next,
       ack: this.expected,
+      ...(this.hasOptions ? { options: usualOptions(more.flags) } : {}),
       ...more,
     });
   }
@@ -82,6 +87,8 @@ export class TcpSession {
     );
     this.client.peerAddress = options.target?.address ?? this.server.address;
     this.client.peerPort = options.target?.port ?? this.server.port;
+    this.client.hasOptions = options.options ?? false;
+    this.server.hasOptions = options.options ?? false;
   }
 
   /** SYN, SYN/ACK, ACK. Fails the test where one of them does not arrive. */
@@ -127,9 +134,18 @@ export class TcpSession {
 
   /** Orderly close, begun by the client. */
   close(): void {
-    this.fin(this.client, this.server);
-    this.fin(this.server, this.client);
+    this.finish(this.client);
+    this.finish(this.server);
     this.clientAcks();
+  }
+
+  /** The FIN of one end, with the last of what it has to say. */
+  finish(from: TcpEnd, text = ''): void {
+    const to = from === this.client ? this.server : this.client;
+    const left = this.inject(from, { flags: 'FA', payload: text });
+    this.receive(left, to);
+    from.next = (from.next + text.length + 1) >>> 0;
+    to.expected = (to.expected + 1) >>> 0;
   }
 
   /** Sends a segment of one end as it is told; the books stay as they are. */
@@ -154,13 +170,6 @@ export class TcpSession {
     to.expected = (to.expected + arrived.text.length) >>> 0;
   }
 
-  private fin(from: TcpEnd, to: TcpEnd): void {
-    const left = this.inject(from, { flags: 'FA' });
-    this.receive(left, to);
-    from.next = (from.next + 1) >>> 0;
-    to.expected = (to.expected + 1) >>> 0;
-  }
-
   private assertFromPeer(arrived: SeenPacket, at: TcpEnd): void {
     const { src, dst, sport, dport } = arrived;
     assert.deepEqual(
@@ -173,6 +182,15 @@ export class TcpSession {
     assert.ok(left.seen, `dropped: ${left.reason}`);
     return left.seen;
   }
+}
+
+/** MSS, SACK permitted, timestamps and a window scale of 7 in a SYN; timestamps alone elsewhere. */
+function usualOptions(flags: TcpOptions['flags']): Uint8Array {
+  const timestamps = [8, 10, 0, 0, 0, 1, 0, 0, 0, 1];
+  const isSyn = typeof flags === 'string' && flags.includes('S');
+  return Uint8Array.from(
+    isSyn ? [2, 4, 5, 180, 4, 2, ...timestamps, 1, 3, 3, 7] : [1, 1, ...timestamps],
+  );
 }
 
 /** True where all of the letters' flags, and no others, are set. */
