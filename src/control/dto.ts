@@ -12,7 +12,13 @@ import {
 import type { Engine } from '../engine/index.ts';
 import { helperName, kindName } from '../helpers/index.ts';
 import { formatAddress, Proto } from '../wire/index.ts';
-import type { ConntrackDto, CountedTupleDto, ExpectDto, StatsDto, TupleDto } from './protocol.ts';
+import type {
+  ConntrackDto,
+  CountedTupleDto,
+  ExpectDto,
+  StatsDto,
+  TupleDto,
+} from './entry-types.ts';
 import { hasPortFields, stateName } from './state-names.ts';
 
 /** The tables as plain objects, for screens, events and JSON. Cold path only. */

@@ -16,16 +16,16 @@ import {
   RequestError,
   tupleOf,
 } from './entry-args.ts';
-import type { GatewayHost } from './gateway.ts';
-import { LineBuffer } from './line-buffer.ts';
-import { isObject } from './line-socket.ts';
 import type {
   ConntrackChangeDto,
   ConntrackCreateDto,
   ConntrackFilterDto,
   ConntrackListArgs,
   NatSetDto,
-} from './protocol.ts';
+} from './entry-types.ts';
+import type { GatewayHost } from './gateway.ts';
+import { LineBuffer } from './line-buffer.ts';
+import { isObject } from './line-socket.ts';
 import { compileRowFilter } from './row-filter.ts';
 import { RowText } from './row-text.ts';
 import type { Reply } from './serve-lines.ts';

@@ -10,13 +10,13 @@ import {
 } from '../conntrack/index.ts';
 import { helperId } from '../helpers/index.ts';
 import { Proto } from '../wire/index.ts';
-import { isObject } from './line-socket.ts';
 import type {
   ConntrackChangeDto,
   ConntrackCreateDto,
   EventCauseDto,
   TupleDto,
-} from './protocol.ts';
+} from './entry-types.ts';
+import { isObject } from './line-socket.ts';
 import { addressOf } from './row-filter.ts';
 import { hasPortFields, stateNumber } from './state-names.ts';
 

@@ -2,7 +2,7 @@ import { Direction, type Expectation, Status } from '../conntrack/index.ts';
 import type { Engine, EngineListener } from '../engine/index.ts';
 import type { FtpRefusal } from '../helpers/index.ts';
 import { expectationDto, tupleDto } from './dto.ts';
-import type { EventCauseDto, EventName, ExpectEventDto, HelperEventDto } from './protocol.ts';
+import type { EventCauseDto, EventName, ExpectEventDto, HelperEventDto } from './entry-types.ts';
 import { RowText } from './row-text.ts';
 
 type Subscriber<T> = (event: T) => void;

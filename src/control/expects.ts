@@ -21,8 +21,8 @@ import {
   RequestError,
   tupleOf,
 } from './entry-args.ts';
+import type { ExpectCreateDto } from './entry-types.ts';
 import type { GatewayHost } from './gateway.ts';
-import type { ExpectCreateDto } from './protocol.ts';
 import type { Reply } from './serve-lines.ts';
 
 type Args = Record<string, unknown>;

@@ -1,6 +1,6 @@
+import type { EventName } from './entry-types.ts';
 import type { EventHub } from './events.ts';
 import { LineBuffer } from './line-buffer.ts';
-import type { EventName } from './protocol.ts';
 import type { Reply } from './serve-lines.ts';
 
 /** Bytes of events kept for a reader that is too slow; beyond that it is cut off. */

@@ -4,6 +4,30 @@
  */
 export { type ControlAnswer, ControlClient, ControlError } from './client.ts';
 export { connectionDto, expectationDto, statsDto, tupleDto } from './dto.ts';
+export type {
+  AddressMatchDto,
+  BitsMatchDto,
+  CausedArgs,
+  ChangedEntryDto,
+  ConntrackChangeDto,
+  ConntrackCreateDto,
+  ConntrackDto,
+  ConntrackEventDto,
+  ConntrackFilterDto,
+  ConntrackGetArgs,
+  ConntrackListArgs,
+  CountedTupleDto,
+  EventCauseDto,
+  EventName,
+  ExpectCreateDto,
+  ExpectDto,
+  ExpectEventDto,
+  HelperEventDto,
+  NatMatchDto,
+  NatSetDto,
+  StatsDto,
+  TupleDto,
+} from './entry-types.ts';
 export { type ConnectionSubscriber, EventHub, type EventLog } from './events.ts';
 export { type GatewayHost, gatewayHandler } from './gateway.ts';
 export {
@@ -14,40 +38,18 @@ export {
   MAX_LINE_BYTES,
 } from './line-socket.ts';
 export {
-  type AddressMatchDto,
   type ApplyArgs,
   type ApplyItemDto,
-  type BitsMatchDto,
-  type CausedArgs,
-  type ChangedEntryDto,
-  type ConntrackChangeDto,
-  type ConntrackCreateDto,
-  type ConntrackDto,
-  type ConntrackEventDto,
-  type ConntrackFilterDto,
-  type ConntrackGetArgs,
-  type ConntrackListArgs,
   type ControlCommand,
   type ControlCommands,
   type ControlRequest,
-  type CountedTupleDto,
-  type EventCauseDto,
-  type EventName,
-  type ExpectCreateDto,
-  type ExpectDto,
-  type ExpectEventDto,
   type FileDto,
-  type HelperEventDto,
   type IptablesCommandArgs,
   isControlCommand,
-  type NatMatchDto,
-  type NatSetDto,
   type PrintedDto,
   type RestoreArgs,
   type SaveArgs,
-  type StatsDto,
   type SysctlDto,
-  type TupleDto,
 } from './protocol.ts';
 export { RuleChanges, type RuleHost, type Schedule, type TrialEnd } from './rule-changes.ts';
 export {

@@ -1,7 +1,7 @@
 import { type Conntrack, Direction, Field, Status, Tuple } from '../conntrack/index.ts';
 import type { Engine } from '../engine/index.ts';
 import { Proto, parseIpv4, parseIpv6 } from '../wire/index.ts';
-import type { AddressMatchDto, ConntrackFilterDto, NatMatchDto } from './protocol.ts';
+import type { AddressMatchDto, ConntrackFilterDto, NatMatchDto } from './entry-types.ts';
 import { hasPortFields, stateName } from './state-names.ts';
 
 /** What a filter looks at of one row; read once for all its tests. */

@@ -94,7 +94,8 @@ export class Tracking {
   translateError(packet: Packet, manip: ManipCode, underNat: boolean): boolean {
     const { flight, icmpErrors } = this;
     const { row } = flight;
-    if (!underNat && !this.conntrack.table.hasStatus(row, Status.SrcNat | Status.DstNat)) return true;
+    if (!underNat && !this.conntrack.table.hasStatus(row, Status.SrcNat | Status.DstNat))
+      return true;
     const done = icmpErrors.translate(packet, row, flight.direction, manip);
     if (done === ErrorNat.Refused) flight.reason = DropReason.IcmpErrorUnderNat;
     if (done === ErrorNat.Changed) flight.rewritten = true;

@@ -7,6 +7,9 @@ const UDP_HEADER_LEN = 8;
 export function decodeUdp(packet: Packet): DecodeCode {
   const { view, l4Offset: at } = packet;
   if (at + UDP_HEADER_LEN > packet.l3End) return Decode.TruncatedL4;
+  // Rules see ports in a whole header, whatever it says of the length.
+  packet.srcPortOrIcmpId = view.getUint16(at);
+  packet.dstPortOrIcmpTypeCode = view.getUint16(at + 2);
   const length = view.getUint16(at + 4);
   // UDP-Lite has the checksum coverage in this place, 0 meaning all (RFC 3828 section 3.1).
   const coversAll = packet.protocol === Proto.UdpLite && length === 0;
@@ -14,8 +17,6 @@ export function decodeUdp(packet: Packet): DecodeCode {
   if (!packet.isFragment && !coversAll) {
     if (length < UDP_HEADER_LEN || at + length > packet.l3End) return Decode.BadUdpLength;
   }
-  packet.srcPortOrIcmpId = view.getUint16(at);
-  packet.dstPortOrIcmpTypeCode = view.getUint16(at + 2);
   packet.payloadOffset = at + UDP_HEADER_LEN;
   // Bytes between the end of the UDP datagram and that of the IP datagram are no payload.
   const bounded = packet.protocol === Proto.Udp && !packet.isFragment;

@@ -20,6 +20,7 @@ import { linesOf, masked, recordedText } from './recorded-text.ts';
  *   ~ why it is not so here; the lines before it are not compared
  *   & a command that follows events until the next "."
  */
+
 interface Step {
   /** '$', '&' or '.'. */
   kind: string;

@@ -25,12 +25,15 @@ export function masked(line: string): string {
     .replace(/<(start|stop|deltatime)>\d+/g, '<$1>')
     .replace(/portid=\d+( progname=\w+)?/, 'portid=')
     .replace(
-      /^((?: *\[[A-Z]+\] )?(?:ipv[46] +\d+ )?\w+ +\d+ )(\d+)/,
+      /^((?:\[time\]\t)?(?: *\[[A-Z]+\] )?(?:ipv[46] +\d+ )?\w+ +\d+ )(\d+)/,
       (_, head, n) => head + near(n),
     )
     .replace(/^(-[AUD] -t )(\d+)/, (_, head, n) => head + near(n))
     .replace(/<timeout>(\d+)/, (_, n) => `<timeout>${near(n)}`)
-    .replace(/^(\d+)(?= proto=)/, (n) => near(n));
+    .replace(
+      /^((?:\[time\]\t)?(?: *\[[A-Z]+\] )?)(\d+)(?= proto=)/,
+      (_, head, n) => head + near(n),
+    );
 }
 
 /** The timeouts of the recording are multiples of five, less a second or two. */
@@ -38,4 +41,3 @@ function near(seconds: string): string {
   const n = Number(seconds);
   return String(Math.round(n / 5) * 5);
 }
-

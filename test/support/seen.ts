@@ -1,6 +1,13 @@
 /** What a test sees of a packet on the wire: text and numbers, checksums tested by the slow twin. */
 import assert from 'node:assert/strict';
-import { Decode, decodeFrame, formatAddress, LinkType, type Packet, Proto } from '../../src/wire/index.ts';
+import {
+  Decode,
+  decodeFrame,
+  formatAddress,
+  LinkType,
+  type Packet,
+  Proto,
+} from '../../src/wire/index.ts';
 import { dirtyPacket, loadPacket } from './packets.ts';
 import { pseudoHeader, slowSum, slowVerify } from './slow-checksum.ts';
 

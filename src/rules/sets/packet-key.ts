@@ -92,6 +92,7 @@ export class PacketKey {
   private fillPort(packet: Packet, at: number, isSource: boolean): boolean {
     if (packet.fragmentOffset !== 0) return false;
     const { protocol } = packet;
+    if (isCutOff(packet)) return false;
     const isIcmp = protocol === Proto.Icmp || protocol === Proto.Icmpv6;
     const fromSource = isSource && !isIcmp;
     const port = fromSource ? packet.srcPortOrIcmpId : packet.dstPortOrIcmpTypeCode;
@@ -110,5 +111,22 @@ export class PacketKey {
     this.words[at] = packet.view.getInt32(from);
     this.words[at + 1] = packet.view.getUint16(from + 4);
     return this.words[at] !== 0 || this.words[at + 1] !== 0;
+  }
+}
+
+/** The transport header that is to tell ports is not all there (skb_header_pointer in the kernel). */
+function isCutOff({ protocol, l4Offset, l3End }: Packet): boolean {
+  switch (protocol) {
+    case Proto.Tcp:
+      return l4Offset + 20 > l3End;
+    case Proto.Sctp:
+      return l4Offset + 12 > l3End;
+    case Proto.Udp:
+    case Proto.UdpLite:
+    case Proto.Icmp:
+    case Proto.Icmpv6:
+      return l4Offset + 8 > l3End;
+    default:
+      return false;
   }
 }

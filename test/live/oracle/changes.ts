@@ -147,6 +147,6 @@ export const changeThemes: readonly Theme[] = [
   { name: 'translation', taste: plainTaste, rules: nat },
   { name: 'marks', taste: plainTaste, rules: marks },
   { name: 'changed packets', taste: plainTaste, rules: mangling },
-  { name: 'rejects', taste: plainTaste, rules: rejecting },
+  { name: 'rejects', taste: { ...plainTaste, onlyKnown: true }, rules: rejecting },
   { name: 'zones and NOTRACK', taste: plainTaste, rules: zones },
 ];

@@ -36,10 +36,12 @@ export interface Taste {
   readonly words: readonly string[];
   /** Datagrams for the gateway itself, beside those that go through. */
   readonly toGateway?: boolean;
-  /** FTP sessions, beside all other traffic. */
+  /** FTP sessions, beside all other traffic. Their lengths change under translation. */
   readonly ftp?: boolean;
   /** No answers: for translations that each stack chooses for itself. */
   readonly singles?: boolean;
+  /** No protocols that Linux knows nothing of: REJECT answers them only if their bytes sum to 0. */
+  readonly onlyKnown?: boolean;
   /** SCTP, DCCP and the like among the rest. */
   readonly rareProtocols?: boolean;
   /** IPv6 extension headers on half of the packets, of all kinds. */

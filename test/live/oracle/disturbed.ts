@@ -74,13 +74,15 @@ function isPlain(frame: Uint8Array): boolean {
 export class Disturbed implements Flow {
   private readonly inner: Flow;
   private readonly maker: Maker;
+  private readonly withErrors: boolean;
   /** What is said about the packet that arrived last. */
   private error: Step | null = null;
   private sent: Step | null = null;
 
-  constructor(inner: Flow, maker: Maker) {
+  constructor(inner: Flow, maker: Maker, { errors = true } = {}) {
     this.inner = inner;
     this.maker = maker;
+    this.withErrors = errors && maker.taste.singles !== true;
   }
 
   next(): Step | null {
@@ -98,9 +100,8 @@ export class Disturbed implements Flow {
       return;
     }
     this.inner.arrived(packet);
-    const { random, taste } = this.maker;
-    if (packet === null || taste.singles === true || random.below(100) >= ERRORS_IN_100) return;
-    this.error = this.errorAbout(packet);
+    if (packet === null || !this.withErrors) return;
+    if (this.maker.random.below(100) < ERRORS_IN_100) this.error = this.errorAbout(packet);
   }
 
   private maybeCut(step: Step): Step {

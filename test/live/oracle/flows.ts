@@ -7,6 +7,8 @@ import {
   buildTcp,
   buildUdp,
   type NetworkOptions,
+  tcpSegment,
+  udpSegment,
 } from '../../support/packets.ts';
 import type { SeenPacket } from '../../support/seen.ts';
 import { GenericTalk, GreTalk, IcmpTalk, UdpTalk } from '../tracking/datagram-talks.ts';
@@ -155,8 +157,22 @@ function stray(maker: Maker): Flow {
     icmp,
     () => otherProtocol(random, ip, words.family === 4 ? [47, 50, 51] : [47, 50, 50]),
     () => buildUdp({ ...ip, sport, dport, payload: 'z'.repeat(random.below(1200)) }),
+    () => misshapen(random, ip, sport, dport),
   ])();
   return new Single({ side, frame });
+}
+
+/** A transport header that is cut off, or that says it is longer or shorter than it can be. */
+function misshapen(random: Prng, ip: NetworkOptions, sport: number, dport: number): Uint8Array {
+  const isTcp = random.below(2) === 0;
+  const options = Uint8Array.of(2, 4, 5, 180);
+  const segment = isTcp
+    ? tcpSegment({ ...ip, sport, dport, flags: 'S', options })
+    : udpSegment({ ...ip, sport, dport, payload: 'abc' });
+  const cut = random.below(2) === 0;
+  if (!cut) segment[isTcp ? 12 : 5] = random.below(16) << (isTcp ? 4 : 1);
+  const length = cut ? random.below(isTcp ? 24 : 9) : segment.length;
+  return buildIp(ip, isTcp ? 6 : 17, segment.slice(0, length));
 }
 
 /** GRE without options, or ESP or AH with one of a few indexes. */
@@ -184,14 +200,14 @@ function toGateway(maker: Maker): Flow {
 
 /** Stacks with windows, retransmissions and accidents, and protocols that few use. */
 function talk(maker: Maker): Flow {
-  const { random, words } = maker;
+  const { random, words, taste } = maker;
   const kind = random.below(10);
   if (kind < 6) return new TalkFlow(maker, new TcpTalk(random), usedOrNew(maker));
   const other = pick<() => Talk>(random, [
     () => new SctpTalk(random),
     () => new SctpTalk(random),
     () => new GreTalk(random),
-    () => new GenericTalk(random),
+    () => (taste.onlyKnown === true ? new GreTalk(random) : new GenericTalk(random)),
     () => new UdpTalk(random),
     () => new IcmpTalk(random, words.family),
   ]);
@@ -200,14 +216,18 @@ function talk(maker: Maker): Flow {
 
 /** A new dialogue or stray packet and what befalls it; `serial` differs for each. */
 export function randomFlow(maker: Maker, serial: number): Flow {
-  return new Disturbed(undisturbed(maker, serial), maker);
+  const { random, taste } = maker;
+  if (taste.ftp === true && random.below(2) === 0) {
+    // The kernel takes errors about connections with changed lengths for segments, and spoils them.
+    return new Disturbed(new FtpSession(maker, serial), maker, { errors: false });
+  }
+  return new Disturbed(undisturbed(maker), maker);
 }
 
-function undisturbed(maker: Maker, serial: number): Flow {
+function undisturbed(maker: Maker): Flow {
   const { random, taste } = maker;
   if (taste.toGateway === true && random.below(2) === 0) return toGateway(maker);
   if (taste.rareProtocols === true && random.below(4) > 0) return new Single(rarePacket(maker));
-  if (taste.ftp === true && random.below(2) === 0) return new FtpSession(maker, serial);
   switch (random.below(7)) {
     case 0:
     case 1:

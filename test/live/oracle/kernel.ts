@@ -60,8 +60,13 @@ export class KernelOracle {
       if (complaint !== '') return complaint;
     }
     const loaded = await this.restore(family, nothing + rules);
-    await mustRunIn(this.lab, 'gateway', ['conntrack', '-F']);
+    await this.forget();
     return loaded.code === 0 ? '' : loaded.stderr;
+  }
+
+  /** Forgets all connections. */
+  async forget(): Promise<void> {
+    await mustRunIn(this.lab, 'gateway', ['conntrack', '-F']);
   }
 
   /** Rules with their counters. */

@@ -16,6 +16,8 @@ const gatewaySettings = [
     `ipv4/conf/${device}/rp_filter=0`,
     `ipv4/conf/${device}/send_redirects=0`,
   ]),
+  'ipv4/icmp_echo_ignore_all=1',
+  'ipv6/icmp/echo_ignore_all=1',
   'ipv4/icmp_ratemask=0',
   'ipv6/icmp/ratelimit=0',
   'ipv4/icmp_msgs_per_sec=1000000',

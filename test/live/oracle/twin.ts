@@ -28,8 +28,8 @@ const patient = { ...defaultFragmentSettings(), ipv4TimeoutSec: 3600, ipv6Timeou
 /** Dialogues that go on at the same time. */
 const FLOWS_AT_ONCE = 5;
 
-/** In place of what arrived: the flow cannot be followed any further. */
-const over = Symbol('over');
+/** In place of what arrived: both sides have chosen for themselves, and their connections differ. */
+const parted = Symbol('parted');
 
 /** A packet that the gateway made: what a rule decides of it, not what each stack fills in. */
 function answerText(packet: SeenPacket | null): string {
@@ -119,32 +119,44 @@ export class Twin {
       const at = random.below(flows.length);
       const flow = flows[at]!;
       const step = flow.next();
-      const passed = step === null ? over : await this.pass(step);
-      if (passed === over) flows.splice(at, 1);
-      else flow.arrived(passed);
+      if (step === null) {
+        flows.splice(at, 1);
+        continue;
+      }
+      const passed = await this.pass(step);
+      if (passed === parted) {
+        await this.forget();
+        flows.length = 0;
+      } else flow.arrived(passed);
       if (pauseMs > 0) await setTimeout(pauseMs);
-      if (always && step !== null) await this.compareCounters(`after ${this.about(step)}`);
+      if (always) await this.compareCounters(`after ${this.about(step)}`);
     }
     await this.compareCounters('at the end');
   }
 
-  /** Sends a step, piece by piece; what arrived of it in the end. `over` where it cannot go on. */
-  private async pass(step: Step): Promise<SeenPacket | typeof over | null> {
+  /** Both sides begin anew: the same rules and counters, no connections. */
+  private async forget(): Promise<void> {
+    await this.oracle.forget();
+    this.gateway.engine.tracking.conntrack.flush();
+  }
+
+  /** Sends a step, piece by piece; what arrived of it in the end. */
+  private async pass(step: Step): Promise<SeenPacket | typeof parted | null> {
     let arrived: readonly Uint8Array[] = [];
     for (const frame of step.pieces ?? [step.frame]) {
       const through = await this.exchange({ side: step.side, frame });
-      if (through === over) return over;
+      if (through === parted) return parted;
       if (through.length > 0) arrived = through;
     }
     if (arrived.length === 0) return null;
     return glimpsed(arrived.length === 1 ? arrived[0]! : joined(arrived));
   }
 
-  private async exchange(step: Step): Promise<readonly Uint8Array[] | typeof over> {
+  private async exchange(step: Step): Promise<readonly Uint8Array[] | typeof parted> {
     this.packets++;
     const arrivals = await this.oracle.exchange(step.side, step.frame);
     const { passed, answers, to } = this.engineSays(step);
-    if (bothChoseAnyPort(step.frame, passed, arrivals[to])) return over;
+    if (bothChoseAnyPort(step.frame, passed, arrivals[to])) return parted;
     // What the gateway says of itself comes behind what it forwards to the same side.
     const texts = (side: Side, frames: readonly Uint8Array[]) =>
       frames.map((frame, i) =>
@@ -210,7 +222,7 @@ const withPorts: readonly number[] = [Proto.Tcp, Proto.Udp, Proto.Sctp, Proto.Ic
 
 /**
  * True where both sides found the source port of a new connection taken, and each has put a random
- * one in its place: what follows in this dialogue cannot be compared.
+ * one in its place: whatever touches that connection cannot be compared any more.
  */
 function bothChoseAnyPort(
   sent: Uint8Array,

@@ -30,8 +30,6 @@ const MAX_PORTS = 15;
 /** Both ports stand at the start of all these headers. */
 const PORTS_LEN = 4;
 const portProtocols: readonly number[] = [Proto.Tcp, Proto.Udp, Proto.UdpLite, Proto.Sctp, 33];
-/** Those whose ports the cursor has. */
-const decodedProtocols: readonly number[] = [Proto.Tcp, Proto.Udp, Proto.UdpLite];
 /** By `Side`: the long names, and what iptables-save prints. */
 const names = ['source-ports', 'destination-ports', 'ports'] as const;
 const labels = ['sports', 'dports', 'ports'] as const;
@@ -90,12 +88,9 @@ class MultiportEvaluator implements MatchEvaluator {
   private readonly side: SideCode;
   private readonly negated: boolean;
   private readonly bounds: Int32Array;
-  /** False for SCTP and DCCP, whose ports the cursor does not read. */
-  private readonly isDecoded: boolean;
   private readonly signal: WalkSignal;
 
   constructor(values: MultiportValues, signal: WalkSignal) {
-    this.isDecoded = decodedProtocols.includes(values.protocol);
     this.signal = signal;
     this.side = values.side;
     this.negated = values.negated;
@@ -105,7 +100,6 @@ class MultiportEvaluator implements MatchEvaluator {
   matches(ctx: RuleContext): boolean {
     const { packet } = ctx;
     if (packet.fragmentOffset !== 0) return false;
-    if (this.isDecoded) return this.holds(packet.srcPortOrIcmpId, packet.dstPortOrIcmpTypeCode);
     const { view, l4Offset } = packet;
     if (l4Offset + PORTS_LEN > packet.l3End) {
       // As xt_multiport: ports that are cut off are dropped, not passed on.

@@ -94,6 +94,8 @@ const options: readonly OptionSpec<TcpValues>[] = [
   },
 ];
 
+const TCP_HEADER = 20;
+
 class TcpEvaluator implements MatchEvaluator {
   private readonly sourceMin: number;
   private readonly sourceMax: number;
@@ -133,6 +135,11 @@ class TcpEvaluator implements MatchEvaluator {
       if (packet.fragmentOffset === 8) this.signal.hotdrop = true;
       return false;
     }
+    if (packet.l4Offset + TCP_HEADER > packet.l3End) {
+      // As xt_tcpudp: a header that is cut off is dropped, not passed on.
+      this.signal.hotdrop = true;
+      return false;
+    }
     // The destination port first: it is what most rules ask for.
     const destination = packet.dstPortOrIcmpTypeCode;
     const hit = destination >= this.destinationMin && destination <= this.destinationMax;
@@ -142,6 +149,11 @@ class TcpEvaluator implements MatchEvaluator {
     const flagsEqual = (packet.tcpFlags & this.flagMask) === this.flagCompare;
     if (flagsEqual === this.flagsNegated) return false;
     if (this.optionKind < 0) return true;
+    if (packet.tcpHeaderLen === 0) {
+      // Options that are not there, or end behind the packet.
+      this.signal.hotdrop = true;
+      return false;
+    }
     return findTcpOption(packet, this.optionKind) > 0 !== this.optionNegated;
   }
 }

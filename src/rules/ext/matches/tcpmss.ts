@@ -1,7 +1,7 @@
 import { type Packet, Proto, TcpOption } from '../../../wire/index.ts';
 import type { RuleContext } from '../../context.ts';
 import { RuleFault } from '../../errors.ts';
-import { defineMatch, type MatchEvaluator } from '../../extension.ts';
+import { defineMatch, type MatchEvaluator, type WalkSignal } from '../../extension.ts';
 import { shown } from '../../options.ts';
 import { requireProtocol } from '../parts/match-place.ts';
 import { formatRange, MAX_UINT16, readRange } from '../parts/option-values.ts';
@@ -37,8 +37,10 @@ class TcpmssEvaluator implements MatchEvaluator {
   private readonly min: number;
   private readonly max: number;
   private readonly negated: boolean;
+  private readonly signal: WalkSignal;
 
-  constructor(values: TcpmssValues) {
+  constructor(values: TcpmssValues, signal: WalkSignal) {
+    this.signal = signal;
     this.min = values.min;
     this.max = values.max;
     this.negated = values.negated;
@@ -48,6 +50,11 @@ class TcpmssEvaluator implements MatchEvaluator {
     const { packet } = ctx;
     // Later fragments have no TCP header.
     if (packet.fragmentOffset !== 0) return false;
+    if (packet.tcpHeaderLen === 0) {
+      // As xt_tcpmss: a header that is cut off or lies is dropped, not passed on.
+      this.signal.hotdrop = true;
+      return false;
+    }
     const mss = announcedMss(packet);
     // -1, "none announced", lies in no range.
     return (mss >= this.min && mss <= this.max) !== this.negated;
@@ -82,5 +89,5 @@ export const tcpmss = defineMatch<TcpmssValues>({
   initial: () => ({ min: 0, max: MAX_UINT16, negated: false }),
   check: (_value, rule) => requireProtocol(rule, 'tcpmss', Proto.Tcp),
   list: (value) => `tcpmss match ${value.negated ? '!' : ''}${formatRange(value)}`,
-  evaluator: (value) => new TcpmssEvaluator(value),
+  evaluator: (value, { signal }) => new TcpmssEvaluator(value, signal),
 });

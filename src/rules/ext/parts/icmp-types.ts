@@ -6,6 +6,7 @@ import {
   type MatchBounds,
   type MatchEvaluator,
   type MatchExtension,
+  type WalkSignal,
 } from '../../extension.ts';
 import type { Family } from '../../model.ts';
 import { scanUnsigned } from '../../numbers.ts';
@@ -134,14 +135,18 @@ function icmpBounds(value: IcmpValues, dialect: IcmpDialect): readonly MatchBoun
   return [{ destinationPorts: { min: (type << 8) | min, max: (type << 8) | max } }];
 }
 
+const ICMP_HEADER = 8;
+
 class IcmpEvaluator implements MatchEvaluator {
   /** -1 for any type. */
   private readonly type: number;
   private readonly min: number;
   private readonly max: number;
   private readonly negated: boolean;
+  private readonly signal: WalkSignal;
 
-  constructor(value: IcmpValues, dialect: IcmpDialect) {
+  constructor(value: IcmpValues, dialect: IcmpDialect, signal: WalkSignal) {
+    this.signal = signal;
     // The kernel takes 255 for "any type" in IPv4 whatever the codes are, but then tests no code.
     this.type = dialect.hasAny && value.type === ANY_TYPE ? -1 : value.type;
     this.min = value.min;
@@ -152,6 +157,11 @@ class IcmpEvaluator implements MatchEvaluator {
   matches(ctx: RuleContext): boolean {
     const { packet } = ctx;
     if (packet.fragmentOffset !== 0) return false;
+    if (packet.l4Offset + ICMP_HEADER > packet.l3End) {
+      // As ip_tables: a header that is cut off is dropped, not passed on.
+      this.signal.hotdrop = true;
+      return false;
+    }
     const { icmpType, icmpCode } = packet;
     const hit =
       this.type < 0 || (icmpType === this.type && icmpCode >= this.min && icmpCode <= this.max);
@@ -168,6 +178,6 @@ export function icmpMatch(dialect: IcmpDialect): MatchExtension {
     initial: () => ({ type: dialect.hasAny ? ANY_TYPE : 0, min: 0, max: ANY_CODE, negated: false }),
     list: (value, view) => listIcmp(value, dialect, view),
     bounds: (value) => icmpBounds(value, dialect),
-    evaluator: (value) => new IcmpEvaluator(value, dialect),
+    evaluator: (value, { signal }) => new IcmpEvaluator(value, dialect, signal),
   });
 }
