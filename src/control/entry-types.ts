@@ -115,9 +115,10 @@ export interface ConntrackGetArgs {
   zone?: number;
 }
 
-/** An expectation that a command makes, of an existing master (its original tuple). */
-export interface ExpectCreateDto {
+/** What is expected. Ports are 0 where the mask leaves them open. */
+interface ExpectedEndsDto {
   family: 4 | 6;
+  /** Seconds left. */
   timeout: number;
   proto: number;
   src: string;
@@ -128,7 +129,12 @@ export interface ExpectCreateDto {
   maskDst: string;
   maskSport: number;
   maskDport: number;
+  /** Original tuple of the master. */
   master: TupleDto;
+}
+
+/** An expectation that a command makes, of an existing master (its original tuple). */
+export interface ExpectCreateDto extends ExpectedEndsDto {
   masterProto: number;
   /** NF_CT_EXPECT_PERMANENT 1, INACTIVE 2, USERSPACE 4. */
   flags?: number;
@@ -137,21 +143,9 @@ export interface ExpectCreateDto {
   zone?: number;
 }
 
-/** An expected connection. Ports are 0 where the mask leaves them open. */
-export interface ExpectDto {
+/** An expected connection. */
+export interface ExpectDto extends ExpectedEndsDto {
   id: number;
-  family: 4 | 6;
-  timeout: number;
-  proto: number;
-  src: string;
-  dst: string;
-  sport: number;
-  dport: number;
-  maskSrc: string;
-  maskDst: string;
-  maskSport: number;
-  maskDport: number;
-  master: TupleDto;
   class: number;
   /** NF_CT_EXPECT_PERMANENT 1, INACTIVE 2, USERSPACE 4. */
   flags: number;

@@ -1,4 +1,4 @@
-import { Status } from '../../conntrack/index.ts';
+import { Status, sctpStateNames, tcpStateNames } from '../../conntrack/index.ts';
 
 /** Names that conntrack(8) prints and reads. */
 
@@ -90,30 +90,9 @@ export function parseNumber(word: string): number | null {
 
 /** States of protocols that have them; what `--state` accepts. */
 export const stateNames: Readonly<Record<string, readonly string[]>> = {
-  TCP: [
-    'NONE',
-    'SYN_SENT',
-    'SYN_RECV',
-    'ESTABLISHED',
-    'FIN_WAIT',
-    'CLOSE_WAIT',
-    'LAST_ACK',
-    'TIME_WAIT',
-    'CLOSE',
-    'LISTEN',
-    'SYN_SENT2',
-  ],
-  SCTP: [
-    'NONE',
-    'CLOSED',
-    'COOKIE_WAIT',
-    'COOKIE_ECHOED',
-    'ESTABLISHED',
-    'SHUTDOWN_SENT',
-    'SHUTDOWN_RECD',
-    'SHUTDOWN_ACK_SENT',
-    'HEARTBEAT_SENT',
-  ],
+  // LISTEN is the old name of SYN_SENT2's number: conntrack(8) takes both.
+  TCP: [...tcpStateNames.slice(0, -1), 'LISTEN', 'SYN_SENT2'],
+  SCTP: sctpStateNames,
   DCCP: ['NONE', 'REQUEST', 'RESPOND', 'PARTOPEN', 'OPEN', 'CLOSEREQ', 'CLOSING', 'TIMEWAIT'],
 };
 

@@ -1,12 +1,9 @@
-import type { Clock } from '../../base/index.ts';
 import type { Packet } from '../../wire/index.ts';
 import { type DirectionCode, Status } from '../constants.ts';
 import { Field } from '../fields.ts';
-import { TrackReason, type TrackReasonCode } from '../reasons.ts';
-import type { ConntrackTable } from '../table.ts';
 import type { Timeouts } from '../timeouts.ts';
-import { type ProtocolTracker, Tracked, type TrackedCode } from '../tracked.ts';
-import { becomeAssured } from './assured.ts';
+import { Tracked, type TrackedCode } from '../tracked.ts';
+import { StatelessTracker } from './stateless.ts';
 
 /** Two-way traffic must have lasted this long to count as a stream. */
 const STREAM_AFTER_MS = 2000;
@@ -23,30 +20,17 @@ const Word = {
 } as const;
 
 /** UDP: nf_conntrack_proto_udp.c. */
-export class UdpTracker implements ProtocolTracker {
-  readonly reason: TrackReasonCode = TrackReason.None;
-  private readonly table: ConntrackTable;
-  private readonly clock: Clock;
-
-  constructor(table: ConntrackTable, clock: Clock) {
-    this.table = table;
-    this.clock = clock;
-  }
-
-  startRefusal(): TrackReasonCode {
-    return TrackReason.None;
-  }
-
-  start(row: number): void {
+export class UdpTracker extends StatelessTracker {
+  override start(row: number): void {
     this.table.set(row, Word.StreamAt, (this.clock.ms + STREAM_AFTER_MS) | 0);
     this.table.set(row, Word.Young, 1);
   }
 
-  follow(row: number, _: DirectionCode, __: Packet, timeouts: Timeouts): TrackedCode {
+  override follow(row: number, _: DirectionCode, __: Packet, timeouts: Timeouts): TrackedCode {
     const { table, clock } = this;
     const isStream = table.hasStatus(row, Status.SeenReply) && this.isGrown(row);
     table.refresh(row, clock, isStream ? timeouts.udpStream : timeouts.udp);
-    return isStream && becomeAssured(table, row) ? Tracked.Changed : Tracked.Ok;
+    return isStream && this.becomeAssured(row) ? Tracked.Changed : Tracked.Ok;
   }
 
   private isGrown(row: number): boolean {
@@ -59,26 +43,11 @@ export class UdpTracker implements ProtocolTracker {
 }
 
 /** UDP-Lite: in the same file of the kernel, but a stream with the first packet after an answer. */
-export class UdpLiteTracker implements ProtocolTracker {
-  readonly reason: TrackReasonCode = TrackReason.None;
-  private readonly table: ConntrackTable;
-  private readonly clock: Clock;
-
-  constructor(table: ConntrackTable, clock: Clock) {
-    this.table = table;
-    this.clock = clock;
-  }
-
-  startRefusal(): TrackReasonCode {
-    return TrackReason.None;
-  }
-
-  start(): void {}
-
-  follow(row: number, _: DirectionCode, __: Packet, timeouts: Timeouts): TrackedCode {
+export class UdpLiteTracker extends StatelessTracker {
+  override follow(row: number, _: DirectionCode, __: Packet, timeouts: Timeouts): TrackedCode {
     const { table, clock } = this;
     const isStream = table.hasStatus(row, Status.SeenReply);
     table.refresh(row, clock, isStream ? timeouts.udpStream : timeouts.udp);
-    return isStream && becomeAssured(table, row) ? Tracked.Changed : Tracked.Ok;
+    return isStream && this.becomeAssured(row) ? Tracked.Changed : Tracked.Ok;
   }
 }

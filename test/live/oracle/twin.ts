@@ -60,6 +60,8 @@ interface EngineSaid {
   /** The side that `passed` went to. */
   readonly to: Side;
   readonly answers: Readonly<Record<Side, readonly string[]>>;
+  /** It was for the gateway itself. */
+  readonly delivered: boolean;
 }
 
 const sideOf = (interfaceName: string): Side => (interfaceName === 'lan0' ? 'lan' : 'wan');
@@ -88,7 +90,7 @@ export class Twin {
     this.oracle = oracle;
     this.loaded = loaded;
     const { essence } = loaded.theme;
-    this.essence = essence === undefined ? datagramOf : (frame) => essence(seen(frame));
+    this.essence = essence === undefined ? datagramOf : (frame) => essenceOf(frame, essence);
     const { rules, sets, words } = loaded;
     this.gateway = makeGateway({
       ...(words.family === 4 ? { rules } : { rules6: rules }),
@@ -155,11 +157,12 @@ export class Twin {
   private async exchange(step: Step): Promise<readonly Uint8Array[] | typeof parted> {
     this.packets++;
     const arrivals = await this.oracle.exchange(step.side, step.frame);
-    const { passed, answers, to } = this.engineSays(step);
+    const { passed, answers, to, delivered } = this.engineSays(step);
+    if (delivered) this.listenTo(step.side, arrivals[step.side]);
     if (bothChoseAnyPort(step.frame, passed, arrivals[to])) return parted;
     // What the gateway says of itself comes behind what it forwards to the same side.
     const texts = (side: Side, frames: readonly Uint8Array[]) =>
-      frames.map((frame, i) =>
+      (delivered && side === step.side ? [] : frames).map((frame, i) =>
         side === to && i < passed.length ? this.essence(frame) : answerText(glimpsed(frame)),
       );
     const theirs = { lan: texts('lan', arrivals.lan), wan: texts('wan', arrivals.wan) };
@@ -167,6 +170,12 @@ export class Twin {
     if (!isDeepStrictEqual(ours, theirs)) assert.deepEqual(ours, theirs, this.about(step));
     if (answers.lan.length + answers.wan.length > 0) this.hasAnswered = true;
     return to === step.side ? [] : arrivals[to];
+  }
+
+  /** What the kernel's own sockets, or the lack of them, answer: the engine sees it go, as in a capture. */
+  private listenTo(side: Side, frames: readonly Uint8Array[]): void {
+    if (frames.length > 0) this.hasAnswered = true;
+    for (const frame of frames) this.gateway.datapath.injectOutput(devices[side], frame);
   }
 
   private about({ side, frame }: Step): string {
@@ -202,6 +211,7 @@ export class Twin {
       passed: isForwarded ? left.frames : [],
       to: isForwarded ? sideOf(left.interfaceName) : otherSide[step.side],
       answers,
+      delivered: left.outcome === Outcome.Deliver,
     };
   }
 
@@ -235,6 +245,12 @@ function bothChoseAnyPort(
   if (!withPorts.includes(a.protocol) || a.protocol !== b.protocol || a.src !== b.src) return false;
   const isChosen = (sport: number) => sport !== before.sport;
   return isChosen(a.sport) && isChosen(b.sport) && a.sport !== b.sport;
+}
+
+/** What counts of a packet; all of it where nobody can tell ports. */
+function essenceOf(frame: Uint8Array, essence: (packet: SeenPacket) => string): string {
+  const packet = glimpsed(frame);
+  return packet === null ? datagramOf(frame) : essence(packet);
 }
 
 /** In hex without the link header. The identification of IPv6 fragments is for each stack to choose. */
