@@ -22,7 +22,7 @@ import {
   ZoneSide,
   type ZoneSideCode,
 } from '../rules/index.ts';
-import { Packet, quotesDatagram } from '../wire/index.ts';
+import { Packet, Proto, quotesDatagram } from '../wire/index.ts';
 import { AnswerBuilder } from './answers.ts';
 import type { Flight } from './flight.ts';
 import { FlightConnection } from './flight-connection.ts';
@@ -168,13 +168,12 @@ export class EngineActions implements RuleActions {
 
   /**
    * Nothing is said about damaged bytes (nf_reject_ip_tcphdr_get and nf_send_unreach check the sum
-   * first), nor to a packet for everybody on a link.
+   * first, but not the CRC of SCTP), nor to a packet for everybody on a link.
    */
   private deservesAnswer(packet: Packet): boolean {
     const { trackReason } = this.flight;
-    if (trackReason === TrackReason.Malformed || trackReason === TrackReason.BadChecksum) {
-      return false;
-    }
+    if (trackReason === TrackReason.Malformed) return false;
+    if (trackReason === TrackReason.BadChecksum && packet.protocol !== Proto.Sctp) return false;
     return this.routes.lookup(packet) !== RouteKind.Broadcast;
   }
 

@@ -1,3 +1,4 @@
+import type { SysctlSetting } from '../conntrack/index.ts';
 import { Hook, type HookCode, type TimeoutPolicy } from './context.ts';
 import type { MatchInstance, TargetInstance } from './extension.ts';
 import { SetRegistry } from './sets/definition.ts';
@@ -154,6 +155,8 @@ export interface ModuleSettings {
   natFtp: boolean;
   ipForward: boolean | null;
   ip6Forward: boolean | null;
+  /** Settings of connection tracking, in their order; known, and of values that can be set. */
+  conntrack: SysctlSetting[];
   /** Module names and sysctl keys that were understood as such and have no effect here. */
   others: string[];
 }
@@ -177,6 +180,7 @@ export class RuleSet {
       natFtp: false,
       ipForward: null,
       ip6Forward: null,
+      conntrack: [],
       others: [],
     };
   }

@@ -285,7 +285,7 @@ describe('files', () => {
 describe('at the start', () => {
   function apply(sysctls: readonly string[], files: readonly string[] = []) {
     const settings = defaultEngineSettings();
-    const warnings = applySysctls('pinhole run', settings, { sysctls, files });
+    const warnings = applySysctls('pinhole run', settings, { sysctls, files }, []);
     return { settings, warnings };
   }
 

@@ -12,6 +12,7 @@ import {
   fragmentHeader,
   tcpSegment,
 } from '../support/packets.ts';
+import { buildSctp, initChunk } from '../support/sctp.ts';
 import type { SeenPacket } from '../support/seen.ts';
 
 const out = { src: '192.168.1.10', dst: '198.51.100.9', sport: 5000, dport: 53 };
@@ -205,6 +206,12 @@ describe('what is never answered', () => {
     const frame = buildUdp({ ...out, badChecksum: true });
     silent(makeGateway({ rules: rejecting(every) }).inject('lan', frame));
   });
+});
+
+test('SCTP is answered whatever its checksum: REJECT does not look at it', () => {
+  const frame = buildSctp({ ...out, chunks: [initChunk(1, 7)], badChecksum: true });
+  const left = makeGateway({ rules: rejecting('icmp-port-unreachable') }).inject('lan', frame);
+  assert.equal(answerOf(left).icmpType, 3);
 });
 
 describe('under translation', () => {

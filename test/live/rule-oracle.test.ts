@@ -13,7 +13,7 @@ import { Twin } from './oracle/twin.ts';
 import { allWords, type Words } from './oracle/words.ts';
 
 /** Rule sets of each theme, and packets through each set. */
-const SETS = Number(process.env.PINHOLE_ORACLE_SETS ?? 2);
+const SETS = Number(process.env.PINHOLE_ORACLE_SETS ?? 3);
 const PACKETS = Number(process.env.PINHOLE_ORACLE_PACKETS ?? 150);
 const SEED = Number(process.env.PINHOLE_ORACLE_SEED ?? 20_261_121);
 /** Set to find the packet behind a difference in counters. */

@@ -84,6 +84,28 @@ describe('scripts of plain iptables lines', () => {
     assert.equal(setOf('exit 0').modules.ftpPorts, null);
   });
 
+  test('settings of connection tracking, under the names of all times', () => {
+    const { modules } = setOf(
+      'sysctl -w net.netfilter.nf_conntrack_tcp_be_liberal=1',
+      'echo 131072 > /proc/sys/net/ipv4/ip_conntrack_max',
+      'echo 3600 > /proc/sys/net/ipv4/netfilter/ip_conntrack_tcp_timeout_established',
+      'sysctl net.nf_conntrack_max=65536',
+    );
+    assert.deepEqual(modules.conntrack, [
+      { name: 'nf_conntrack_tcp_be_liberal', value: '1' },
+      { name: 'nf_conntrack_max', value: '131072' },
+      { name: 'nf_conntrack_tcp_timeout_established', value: '3600' },
+      { name: 'nf_conntrack_max', value: '65536' },
+    ]);
+    const bad = load('iptables -F\nsysctl -w net.netfilter.nf_conntrack_tcp_loose=2\n', {}, 'x.sh');
+    assert.deepEqual(
+      bad.errors.map(({ line, message }) => [line, message]),
+      [[2, 'sysctl: nf_conntrack_tcp_loose: "2": a number from 0 to 1 expected']],
+    );
+    const unknown = load('sysctl -w net.netfilter.nf_conntrack_tcp_window_scale=1\n', {}, 'x.sh');
+    assert.match(unknown.warnings[0]!.message, /a setting of the kernel, without effect here/);
+  });
+
   test('parameters of the FTP helper: the limits', () => {
     const ports = (text: string) =>
       load(`modprobe ip_conntrack_ftp ports=${text}\n`, {}, 'x.sh').errors.length;

@@ -39,7 +39,11 @@ export function createdEntry(options: ConntrackOptions): ConntrackCreateDto {
   return entry;
 }
 
-/** A direction of which nothing is given is the other one turned round. */
+/**
+ * A direction of which nothing is given is the other one turned round; of one that is given in part
+ * the rest is zero (libnetfilter_conntrack builds a tuple as a whole). A translation may still
+ * replace such an address: `-o save` writes `-r ADDRESS -n ADDRESS`, with no `-q`.
+ */
 function bothTuples(options: ConntrackOptions, proto: number): [TupleDto, TupleDto] {
   const has = (...keys: string[]) => keys.some((key) => options.given.has(key));
   if (!has('reply-src', 'reply-dst')) {
@@ -52,11 +56,16 @@ function bothTuples(options: ConntrackOptions, proto: number): [TupleDto, TupleD
   }
   const orig = tupleOf(options, 'orig', proto);
   const reply = tupleOf(options, 'reply', proto);
-  const isHalf = [orig, reply].some(({ src, dst }) => src === '' || dst === '');
   const { replySport, replyDport } = options.filter;
   const lacksPorts = hasPorts(proto) && replySport === undefined && replyDport === undefined;
-  if (isHalf || lacksPorts) throw failure('INVALID');
-  return [orig, reply];
+  if (lacksPorts) throw failure('INVALID');
+  const none = options.filter.family === 6 ? '::' : '0.0.0.0';
+  const whole = (tuple: TupleDto) => ({
+    ...tuple,
+    src: tuple.src || none,
+    dst: tuple.dst || none,
+  });
+  return [whole(orig), whole(reply)];
 }
 
 /** The addresses and ports of one direction; ports that were not given are 0. */

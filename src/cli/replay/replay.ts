@@ -63,10 +63,10 @@ export function runReplay(
   stderr: (text: string) => void,
   output = new Output(),
 ): number {
-  const settings = sysctlSettings(options, stderr);
   const loaded = loadRules(options.rules, { strict: options.strict });
   for (const message of loaded.messages) stderr(`${message}\n`);
   if (loaded.ruleSet === null) return loaded.exitCode;
+  const settings = sysctlSettings(options, loaded.ruleSet, stderr);
   const reporter = options.json ? new JsonReporter(output.write) : new TextReporter(output.write);
   const replay = new Replay(options, settings, loaded.ruleSet, reporter, output);
   warnOfUnknownInterfaces(options, loaded.ruleSet, stderr);
@@ -234,13 +234,14 @@ function openReader(path: string) {
 
 /** Throws CommandError for a setting that cannot be made. */
 function sysctlSettings(
-  { sysctls }: ReplayOptions,
+  { sysctls = { sysctls: [], files: [] } }: ReplayOptions,
+  ruleSet: RuleSet,
   stderr: (text: string) => void,
 ): EngineSettings {
   const settings = defaultEngineSettings();
   settings.conntrack.maximum = REPLAY_MAX_CONNECTIONS;
-  if (sysctls === undefined) return settings;
-  for (const warning of applySysctls('pinhole replay', settings, sysctls)) {
+  const { conntrack } = ruleSet.modules;
+  for (const warning of applySysctls('pinhole replay', settings, sysctls, conntrack)) {
     stderr(`pinhole replay: warning: ${warning}\n`);
   }
   return settings;

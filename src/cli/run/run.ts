@@ -13,6 +13,7 @@ import type { BounceAction } from '../../helpers/index.ts';
 import {
   type CompiledRules,
   compileRuleSet,
+  type ModuleSettings,
   needsOutputHook,
   type RuleSet,
 } from '../../rules/index.ts';
@@ -20,7 +21,7 @@ import { CommandError, Exit } from '../exit-code.ts';
 import { helperPorts, loadRules, unfilteredFamilies } from '../load-rules.ts';
 import { nflogWithoutTarget } from '../nflog.ts';
 import { systemHostResolver } from '../resolve-host.ts';
-import { applySysctls, sizeForThisMachine } from '../sysctl/index.ts';
+import { applySysctls, applyToRunning, sizeForThisMachine } from '../sysctl/index.ts';
 import { GatewayLog, type LogFormat } from './log.ts';
 import { listenOnSocket } from './socket.ts';
 
@@ -56,8 +57,8 @@ export async function runGateway(options: RunOptions): Promise<number> {
     (line) => process.stderr.write(line),
     () => Date.now(),
   );
-  const settings = sysctlSettings(options, log);
   const ruleSet = readRules(options, log);
+  const settings = sysctlSettings(options, ruleSet, log);
   if (process.geteuid?.() !== 0) {
     throw new CommandError('pinhole run: must be root: start it with sudo', Exit.NoGateway);
   }
@@ -111,6 +112,7 @@ class Gateway {
   private readonly startedMs = Date.now();
   private closeClients = () => {};
   private remarks: ReadonlySet<string> = new Set();
+  private settingsUsed: ModuleSettings;
   private nflog: NflogOutputs | null = null;
   private nflogTimer: NodeJS.Timeout | undefined;
   private end: (code: number) => void = () => {};
@@ -145,6 +147,7 @@ class Gateway {
       engine: this.engine,
       useRules: (compiled, why) => this.useRules(compiled, why),
     });
+    this.settingsUsed = ruleSet.modules;
     this.sayWhatIsNotEnforced(ruleSet);
   }
 
@@ -230,8 +233,16 @@ class Gateway {
     const { ruleSet } = compiled;
     this.engine.setRules(compiled);
     this.engine.setFtpPorts(helperPorts(ruleSet, this.options.ftpPorts));
+    this.useSettings(ruleSet.modules);
     this.sayWhatIsNotEnforced(ruleSet);
     this.log.info(why);
+  }
+
+  /** Settings of scripts that were read anew; a rule that is merely edited brings none back. */
+  private useSettings(modules: ModuleSettings): void {
+    if (modules === this.settingsUsed) return;
+    this.settingsUsed = modules;
+    applyToRunning(this.engine, modules.conntrack, (problem) => this.log.warn(`rules: ${problem}`));
   }
 
   private reloadAndLog(): void {
@@ -285,11 +296,12 @@ function engineTime({ clock }: Engine) {
 }
 
 /** Throws CommandError for a setting that cannot be made. */
-function sysctlSettings(options: RunOptions, log: GatewayLog): EngineSettings {
+function sysctlSettings(options: RunOptions, ruleSet: RuleSet, log: GatewayLog): EngineSettings {
   const settings = defaultEngineSettings();
   sizeForThisMachine(settings);
   const { sysctls, sysctlFiles: files } = options;
-  for (const warning of applySysctls('pinhole run', settings, { sysctls, files })) {
+  const { conntrack } = ruleSet.modules;
+  for (const warning of applySysctls('pinhole run', settings, { sysctls, files }, conntrack)) {
     log.warn(warning);
   }
   return settings;

@@ -3,4 +3,10 @@
  * and as files of sysctl.conf(5) have them.
  */
 export { runSysctl } from './command.ts';
-export { applySysctls, type StartSysctls, sizeForThisMachine, sysctlOptions } from './start.ts';
+export {
+  applySysctls,
+  applyToRunning,
+  type StartSysctls,
+  sizeForThisMachine,
+  sysctlOptions,
+} from './start.ts';

@@ -3,11 +3,13 @@ import { totalmem } from 'node:os';
 import {
   bucketsForMemory,
   SysctlError,
+  type SysctlSetting,
   type SysctlSubject,
   sysctlsOfStart,
+  sysctlsOfTracker,
   writeSysctls,
 } from '../../conntrack/index.ts';
-import type { EngineSettings } from '../../engine/index.ts';
+import type { Engine, EngineSettings } from '../../engine/index.ts';
 import { CommandError, Exit } from '../exit-code.ts';
 import { systemReason } from '../iptables/io.ts';
 import { parseConfFile } from './conf-file.ts';
@@ -46,18 +48,35 @@ export function sizeForThisMachine({ conntrack }: EngineSettings): void {
 }
 
 /**
- * Puts settings into effect that an engine is to be made with: those of the files, then the others.
+ * Puts settings into effect that an engine is to be made with: those of scripts among the rule files
+ * (`ofRules`, which are known to be good), those of the other files, then the others.
  * Returns warnings, ready to print. Throws CommandError for what cannot be set.
  */
 export function applySysctls(
   command: string,
   { conntrack, fragments }: EngineSettings,
   { sysctls, files }: StartSysctls,
+  ofRules: readonly SysctlSetting[],
 ): string[] {
   const subject = sysctlsOfStart(conntrack, fragments);
+  writeSysctls(subject, ofRules);
   const warnings = files.flatMap((path) => applyFile(command, subject, path));
   for (const text of sysctls) applyOne(command, subject, text);
   return warnings;
+}
+
+/** Sets what scripts of a rule file that was read anew ask of a running engine. */
+export function applyToRunning(
+  engine: Engine,
+  ofRules: readonly SysctlSetting[],
+  complain: (problem: string) => void,
+): void {
+  const { tracking, settings } = engine;
+  const subject = sysctlsOfTracker(tracking.conntrack, settings.fragments);
+  for (const { name, value } of ofRules) {
+    const problem = setOne(subject, name, value);
+    if (problem !== '') complain(problem);
+  }
 }
 
 function applyOne(command: string, subject: SysctlSubject, text: string): void {

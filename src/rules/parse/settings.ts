@@ -1,3 +1,11 @@
+import {
+  defaultConntrackSettings,
+  SysctlError,
+  type SysctlSetting,
+  sysctlNames,
+  sysctlsOfStart,
+  writeSysctls,
+} from '../../conntrack/index.ts';
 import type { TimeoutPolicy } from '../context.ts';
 import { type Position, RuleFault } from '../errors.ts';
 import type { ModuleSettings } from '../model.ts';
@@ -108,6 +116,7 @@ export function setSysctl(
   const name = key.replaceAll('/', '.');
   if (name === 'net.ipv4.ip_forward') settings.ipForward = onOff(value, at);
   else if (name === 'net.ipv6.conf.all.forwarding') settings.ip6Forward = onOff(value, at);
+  else if (isConntrackSetting(name)) settings.conntrack.push(conntrackSetting(name, value, at));
   else if (/^net\.[\w.*+-]+$/.test(name)) {
     settings.others.push(name);
     return `${name}: a setting of the kernel, without effect here`;
@@ -115,6 +124,33 @@ export function setSysctl(
     settings.others.push(name);
   }
   return null;
+}
+
+/**
+ * The setting's name of today. Kernels before 2.6.20 had `net.ipv4.netfilter.ip_conntrack_max` and
+ * its like, and `net.ipv4.ip_conntrack_max` besides; `net.nf_conntrack_max` is still there.
+ */
+function conntrackName(name: string): string {
+  const last = name.slice(name.lastIndexOf('.') + 1);
+  return last.replace(/^ip_conntrack_/, 'nf_conntrack_');
+}
+
+function isConntrackSetting(name: string): boolean {
+  return /^net\.((ipv4\.)?netfilter\.|ipv4\.)?(nf|ip)_conntrack_\w+$/.test(name)
+    ? sysctlNames.includes(conntrackName(name))
+    : false;
+}
+
+function conntrackSetting(name: string, text: string, at: Word): SysctlSetting {
+  const setting = { name: conntrackName(name), value: text.trim() };
+  const fragments = { ipv6TimeoutSec: 0, memoryBytes: 0, ipv6LowBytes: 0 };
+  try {
+    writeSysctls(sysctlsOfStart(defaultConntrackSettings(), fragments), [setting]);
+  } catch (error) {
+    if (!(error instanceof SysctlError)) throw error;
+    throw new RuleFault('bad-value', `sysctl: ${error.message}`, '', at);
+  }
+  return setting;
 }
 
 function onOff(value: string, at: Word): boolean {

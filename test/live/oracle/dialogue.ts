@@ -40,7 +40,10 @@ export interface Taste {
   readonly ftp?: boolean;
   /** No answers: for translations that each stack chooses for itself. */
   readonly singles?: boolean;
-  /** No protocols that Linux knows nothing of: REJECT answers them only if their bytes sum to 0. */
+  /**
+   * None of the talks of protocols that Linux tracks by their number alone: REJECT answers those
+   * only where their bytes sum to 0.
+   */
   readonly onlyKnown?: boolean;
   /** SCTP, DCCP and the like among the rest. */
   readonly rareProtocols?: boolean;

@@ -141,13 +141,16 @@ const times = [
   '-m time --monthdays 31 --datestop 1999-01-01',
 ] as const;
 
-/** New connections only, as it is meant: of the others, kernels before and after 6.18 think differently. */
+/**
+ * First packets of new connections only, as it is meant: of the others, the second packet of an
+ * unanswered one among them, kernels before and after 6.18 think differently.
+ */
 export function connlimit(random: Prng, words: Words): readonly string[] {
   return some(6, () => {
     const limit = `${pick(random, ['--connlimit-above', '--connlimit-upto'])} ${upToSix(random)}`;
     const mask = words.bits - pick(random, [0, 1, 8]);
     const whose = pick(random, ['--connlimit-saddr', '--connlimit-daddr']);
-    return `-p ${pick(random, ['tcp', 'udp'])} -m conntrack --ctstate NEW -m connlimit ${limit} --connlimit-mask ${mask} ${whose}`;
+    return `-p ${pick(random, ['tcp', 'udp'])} -m conntrack --ctstate NEW ! --ctstatus CONFIRMED -m connlimit ${limit} --connlimit-mask ${mask} ${whose}`;
   });
 }
 

@@ -91,7 +91,8 @@ export const themes: readonly Theme[] = [
     filterTheme(name, matches, { families: [6], taste: { ...plainTaste, extensions: true } }),
   ),
   filterTheme('sctp, dccp, udplite, mh', rareMatches, {
-    taste: { ...plainTaste, rareProtocols: true },
+    // A cut-off DCCP header is counted by a negated match in the kernel, and then dropped.
+    taste: { ...plainTaste, rareProtocols: true, onlyKnown: true },
   }),
   { name: 'recent', taste: plainTaste, rules: recent },
   { name: 'rpfilter', taste: plainTaste, rules: rpfilter },

@@ -146,7 +146,7 @@ export class Twin {
   private async pass(step: Step): Promise<SeenPacket | typeof parted | null> {
     let arrived: readonly Uint8Array[] = [];
     for (const frame of step.pieces ?? [step.frame]) {
-      const through = await this.exchange({ side: step.side, frame });
+      const through = await this.exchange({ side: step.side, frame }, step.frame);
       if (through === parted) return parted;
       if (through.length > 0) arrived = through;
     }
@@ -154,12 +154,16 @@ export class Twin {
     return glimpsed(arrived.length === 1 ? arrived[0]! : joined(arrived));
   }
 
-  private async exchange(step: Step): Promise<readonly Uint8Array[] | typeof parted> {
+  /** `whole` is what the frame is a piece of, or the frame itself. */
+  private async exchange(
+    step: Step,
+    whole: Uint8Array,
+  ): Promise<readonly Uint8Array[] | typeof parted> {
     this.packets++;
     const arrivals = await this.oracle.exchange(step.side, step.frame);
     const { passed, answers, to, delivered } = this.engineSays(step);
     if (delivered) this.listenTo(step.side, arrivals[step.side]);
-    if (bothChoseAnyPort(step.frame, passed, arrivals[to])) return parted;
+    if (bothChoseAnyPort(whole, passed, arrivals[to])) return parted;
     // What the gateway says of itself comes behind what it forwards to the same side.
     const texts = (side: Side, frames: readonly Uint8Array[]) =>
       (delivered && side === step.side ? [] : frames).map((frame, i) =>
@@ -239,9 +243,9 @@ function bothChoseAnyPort(
   ours: readonly Uint8Array[],
   theirs: readonly Uint8Array[],
 ): boolean {
-  if (ours.length === 0 || theirs.length !== ours.length) return false;
-  const [before, a, b] = [glimpsed(sent), glimpsed(ours[0]!), glimpsed(theirs[0]!)];
-  if (before === null || a === null || b === null) return false;
+  if (ours.length === 0 || theirs.length === 0) return false;
+  const [before, a, b] = [sent, joined(ours), joined(theirs)].map((frame) => glimpsed(frame));
+  if (!before || !a || !b) return false;
   if (!withPorts.includes(a.protocol) || a.protocol !== b.protocol || a.src !== b.src) return false;
   const isChosen = (sport: number) => sport !== before.sport;
   return isChosen(a.sport) && isChosen(b.sport) && a.sport !== b.sport;
