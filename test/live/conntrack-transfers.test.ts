@@ -47,7 +47,7 @@ async function followTransfers(lab: Lab, client: Agent, daemon: Daemon): Promise
   await expected.shows(/^\[DESTROY\] \d+ proto=6 .* class=0 helper=ftp$/);
 
   await daemon.show('conntrack', '-D', '-p', 'tcp', '--dport', '21');
-  await flows.shows(/\[DESTROY\] .*dport=21 .* \[USERSPACE\] portid=\d+( progname=\S+)?$/);
+  await flows.shows(/\[DESTROY\] .*dport=21 .* \[USERSPACE\] portid=\d+ progname=conntrack$/);
   await daemon.show(
     'conntrack',
     '-I',
@@ -62,8 +62,12 @@ async function followTransfers(lab: Lab, client: Agent, daemon: Daemon): Promise
     '60',
   );
   await daemon.show('conntrack', '-U', ...ends, '-p', 'udp', '--dport', '9', '-m', '5');
-  await flows.shows(/\[NEW\] ipv4 {5}2 udp .*sport=9 .* \[USERSPACE\] portid=\d+/);
-  await flows.shows(/\[UPDATE\] ipv4 {5}2 udp .*sport=9 .* mark=5 \[USERSPACE\] portid=\d+/);
+  await flows.shows(
+    /\[NEW\] ipv4 {5}2 udp .*sport=9 .* \[USERSPACE\] portid=\d+ progname=conntrack$/,
+  );
+  await flows.shows(
+    /\[UPDATE\] ipv4 {5}2 udp .*sport=9 .* mark=5 \[USERSPACE\] portid=\d+ progname=conntrack$/,
+  );
   assert.deepEqual([await flows.stop(), await expected.stop()], [0, 0]);
 }
 

@@ -146,7 +146,8 @@ function zones(random: Prng, words: Words): string {
 export const changeThemes: readonly Theme[] = [
   { name: 'translation', taste: plainTaste, rules: nat },
   { name: 'marks', taste: plainTaste, rules: marks },
-  { name: 'changed packets', taste: plainTaste, rules: mangling },
+  // TCPMSS pulls a packet together, so that the kernel cuts it anew.
+  { name: 'changed packets', taste: { ...plainTaste, fragments: false }, rules: mangling },
   { name: 'rejects', taste: { ...plainTaste, onlyKnown: true }, rules: rejecting },
   { name: 'zones and NOTRACK', taste: plainTaste, rules: zones },
 ];

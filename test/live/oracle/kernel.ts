@@ -4,7 +4,7 @@
  */
 import { type Lab, mustRunIn, type RunResult, runIn } from '../harness.ts';
 import { AgentProcess } from './agent-process.ts';
-import { prepareGateway } from './prepare.ts';
+import { forgetTraffic, prepareGateway } from './prepare.ts';
 import type { FamilyNumber, Side } from './words.ts';
 
 /** Frames that arrived at each side, in order. */
@@ -66,7 +66,7 @@ export class KernelOracle {
 
   /** Forgets all connections. */
   async forget(): Promise<void> {
-    await mustRunIn(this.lab, 'gateway', ['conntrack', '-F']);
+    await forgetTraffic(this.lab);
   }
 
   /** Rules with their counters. */

@@ -61,7 +61,8 @@ export function conntrack(random: Prng, words: Words): readonly string[] {
     `-p udp -m conntrack --ctreplsrcport 53`,
     `-m conntrack ${bang(random)}--ctstatus ${pick(random, statuses)}`,
     `-m conntrack --ctdir ${pick(random, ['ORIGINAL', 'REPLY'])}`,
-    `-m conntrack ${bang(random)}--ctexpire 1:130`,
+    // From 0: of a connection that the packet in hand has ended the kernel still tells the old time.
+    `-m conntrack ${bang(random)}--ctexpire 0:130`,
     `-m state ${bang(random)}--state ${pick(random, states.slice(0, 6))}`,
   ];
 }

@@ -128,7 +128,10 @@ function essenceOfRange({ src, dst, sport, dport, protocol }: SeenPacket): strin
   return `${host(src)} > ${host(dst)} protocol ${protocol} ${ports}`;
 }
 
-/** Ranges that leave no choice: a port that fits is kept, DNAT takes the first. No two hosts share one. */
+/**
+ * Ranges that leave no choice: a port that fits and is free is kept, DNAT takes the first. Two or
+ * three hosts share each, and what a source has been translated to before is taken again.
+ */
 function certainRanges(random: Prng, words: Words): string {
   const inside = () => {
     const range = pick(random, ['8080-8080', '21-40000', '1024-2000']);
@@ -141,7 +144,7 @@ function certainRanges(random: Prng, words: Words): string {
       `-A PREROUTING -i wan0 -p udp -j DNAT --to-destination ${inside()}`,
       ...words.hosts.lan.map(
         (host, n) =>
-          `-A POSTROUTING -o wan0 -s ${host} -p ${pick(random, ['tcp', 'udp'])} -j SNAT --to-source ${outside(n)}`,
+          `-A POSTROUTING -o wan0 -s ${host} -p ${pick(random, ['tcp', 'udp'])} -j SNAT --to-source ${outside(n % 2)}`,
       ),
     ],
     filter: forward(random, words, conntrack(random, words), 6),

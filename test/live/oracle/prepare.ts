@@ -57,6 +57,12 @@ const neighbours = [4, 6].flatMap((family) =>
   }),
 );
 
+/** Forgets connections, and what errors to the gateway itself have taught it of paths (icmpv6_err). */
+export async function forgetTraffic(lab: Lab): Promise<void> {
+  const lines = ['conntrack -F', 'ip route flush cache', 'ip -6 route flush cache'];
+  await mustRunIn(lab, 'gateway', ['sh', '-e'], { input: `${lines.join('\n')}\n` });
+}
+
 export async function prepareGateway(lab: Lab): Promise<void> {
   await configure(lab, 'client', ['ipv6/conf/eth0/disable_ipv6=1']);
   await configure(lab, 'server', ['ipv6/conf/eth0/disable_ipv6=1']);

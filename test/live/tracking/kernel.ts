@@ -1,7 +1,7 @@
 /** The kernel's connection tracking as the oracle: a gateway namespace, frames in, entries out. */
 import { type Lab, mustRunIn } from '../harness.ts';
 import { AgentProcess } from '../oracle/agent-process.ts';
-import { prepareGateway } from '../oracle/prepare.ts';
+import { forgetTraffic, prepareGateway } from '../oracle/prepare.ts';
 import type { Side } from '../oracle/words.ts';
 import type { Scene } from './scenes.ts';
 
@@ -77,7 +77,7 @@ export class TrackingKernel {
     }
     await this.restore(scene.family === 4 ? 6 : 4, emptied);
     await this.restore(scene.family, emptied + scene.rules);
-    await mustRunIn(this.lab, 'gateway', ['conntrack', '-F']);
+    await forgetTraffic(this.lab);
   }
 
   /** Sends frames one by one; `null` is a pause of a little more than two seconds. */
