@@ -174,7 +174,7 @@ async function whileHeld(daemon: Daemon, port: number): Promise<void> {
   ]);
   assert.deepEqual(all, { lines: [controlLine(2), passiveLine], summary: listed(2), code: 0 });
   assert.deepEqual(
-    both.lines.map((line) => masked(line.replace(/^ipv4 {5}2 /, ''))),
+    both.lines.map((line) => masked(line.replace(/^ipv4 {5}2 /, ''))).sort(),
     [controlLine(2), passiveLine],
   );
   assert.deepEqual(found, { lines: [controlLine(2)], summary: listed(1), code: 0 });
