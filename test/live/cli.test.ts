@@ -173,10 +173,10 @@ async function whileHeld(daemon: Daemon, port: number): Promise<void> {
     conntrack(daemon, '-L', 'expect'),
   ]);
   assert.deepEqual(all, { lines: [controlLine(2), passiveLine], summary: listed(2), code: 0 });
-  assert.deepEqual(
-    both.lines.map((line) => masked(line.replace(/^ipv4 {5}2 /, ''))).sort(),
-    [controlLine(2), passiveLine],
-  );
+  assert.deepEqual(both.lines.map((line) => masked(line.replace(/^ipv4 {5}2 /, ''))).sort(), [
+    controlLine(2),
+    passiveLine,
+  ]);
   assert.deepEqual(found, { lines: [controlLine(2)], summary: listed(1), code: 0 });
   const why = "Operation failed: such conntrack doesn't exist";
   assert.deepEqual(missing, { lines: [], summary: why, code: 1 });
