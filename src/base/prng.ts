@@ -11,12 +11,21 @@ export class Prng {
 
   /** The next unsigned 32-bit integer. */
   next(): number {
+    return this.advance() >>> 0;
+  }
+
+  /** The upper half of the next one: small enough never to be boxed. */
+  next16(): number {
+    return this.advance() >>> 16;
+  }
+
+  private advance(): number {
     let x = this.state;
     x ^= x << 13;
     x ^= x >>> 17;
     x ^= x << 5;
     this.state = x | 0;
-    return x >>> 0;
+    return x | 0;
   }
 
   /** An integer in [0, bound). */

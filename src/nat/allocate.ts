@@ -96,7 +96,7 @@ export class TupleAllocator {
       }
       if (attempts >= portCount || attempts < LAST_ROUND_ATTEMPTS) return;
       attempts >>= 1;
-      offset = this.random16();
+      offset = this.random.next16();
     }
   }
 
@@ -133,11 +133,7 @@ export class TupleAllocator {
     const base = basePort(range);
     if (base !== 0) return portOf(tuple, manip) - base;
     const anywhere = manip === Manip.Source || range.random || range.randomFully;
-    return anywhere ? this.random16() : 0;
-  }
-
-  private random16(): number {
-    return this.random.next() >>> 16;
+    return anywhere ? this.random.next16() : 0;
   }
 }
 

@@ -45,11 +45,14 @@ export function hashFourWords(
   return ((c ^ b) - rotate(b, 24)) | 0;
 }
 
-/** Maps a 32-bit number evenly to [0, size): the upper word of their 64-bit product. */
+/**
+ * Maps a 32-bit number evenly to [0, size): the upper word of their 64-bit product. All three are
+ * signed words that stand for unsigned numbers, so that none of them is ever boxed.
+ */
 export function scaleDown(value: number, size: number): number {
   const low = (value & 0xffff) * (size >>> 0);
   const high = (value >>> 16) * (size >>> 0);
-  return Math.floor((high + Math.floor(low / 0x10000)) / 0x10000);
+  return Math.floor((high + Math.floor(low / 0x10000)) / 0x10000) | 0;
 }
 
 /** A word of an address as a little-endian machine reads it from the wire. */

@@ -31,7 +31,7 @@ export function spreadAddress(tuple: Tuple, range: NatRange, manip: ManipCode, z
   for (let i = 0; i <= last; i++) {
     const lowest = isBounded ? min[i]! : 0;
     // In 32 bits: the whole range counts as no choice at all, and 2^32 - 1 stands for 2^32.
-    const size = isBounded ? (max[i]! - min[i]! + 1) >>> 0 : 0xffffffff;
+    const size = isBounded ? (max[i]! - min[i]! + 1) | 0 : -1;
     const word = (lowest + scaleDown(hash, size)) | 0;
     setWord(tuple, i, word, manip);
     if (word !== max[i]!) isBounded = false;

@@ -68,7 +68,7 @@ describe('lookup3', () => {
     for (const value of edges) {
       for (const size of edges) {
         const expected = Number((BigInt(value) * BigInt(size)) >> 32n);
-        assert.equal(scaleDown(value | 0, size), expected, `${value} * ${size}`);
+        assert.equal(scaleDown(value | 0, size | 0) >>> 0, expected, `${value} * ${size}`);
       }
     }
   });
