@@ -6,14 +6,14 @@
  */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { Clock, compileForPackets } from '../../src/base/index.ts';
+import { Clock, tuneForPackets } from '../../src/base/index.ts';
 import { MemoryDatapath } from '../../src/datapath/index.ts';
 import { defaultEngineSettings, Engine, Outcome, RouteKind } from '../../src/engine/index.ts';
 import { compileRuleSet, loadRuleFiles } from '../../src/rules/index.ts';
 import { HEADROOM_BYTES, LinkType, parseIpv4 } from '../../src/wire/index.ts';
 import { buildTcp, buildUdp } from '../support/packets.ts';
 
-compileForPackets();
+tuneForPackets();
 
 const rules = `*nat
 :PREROUTING ACCEPT [0:0]

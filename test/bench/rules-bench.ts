@@ -7,7 +7,7 @@
  */
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { compileForPackets, InterfaceTable, Prng } from '../../src/base/index.ts';
+import { InterfaceTable, Prng, tuneForPackets } from '../../src/base/index.ts';
 import {
   type CompiledRules,
   compileRuleSet,
@@ -23,7 +23,7 @@ import { contextOf } from '../rules/support.ts';
 import { buildTcp } from '../support/packets.ts';
 import { host4, host6, ruleFile, type Shape, shapes } from './rule-shapes.ts';
 
-compileForPackets();
+tuneForPackets();
 
 const COUNTS = [10, 100, 1000, 10_000, 50_000];
 const PACKETS = 512;

@@ -1,4 +1,4 @@
-import { Clock, compileForPackets, InterfaceTable } from '../../base/index.ts';
+import { Clock, InterfaceTable, tuneForPackets } from '../../base/index.ts';
 import { Direction, type Expectation } from '../../conntrack/index.ts';
 import { connectionDto, expectationDto, tupleDto } from '../../control/index.ts';
 import {
@@ -63,7 +63,7 @@ export function runReplay(
   stderr: (text: string) => void,
   output = new Output(),
 ): number {
-  compileForPackets();
+  tuneForPackets();
   const loaded = loadRules(options.rules, { strict: options.strict });
   for (const message of loaded.messages) stderr(`${message}\n`);
   if (loaded.ruleSet === null) return loaded.exitCode;

@@ -1,5 +1,5 @@
 import type { Server } from 'node:net';
-import { Clock, compileForPackets, randomSeed } from '../../base/index.ts';
+import { Clock, randomSeed, tuneForPackets } from '../../base/index.ts';
 import { EventHub, gatewayHandler, RuleChanges, serveLines } from '../../control/index.ts';
 import {
   type CaptureDatapath,
@@ -50,7 +50,7 @@ const NFLOG_FLUSH_MS = 100;
  * cannot start; nothing on the host is changed then.
  */
 export async function runGateway(options: RunOptions): Promise<number> {
-  compileForPackets();
+  tuneForPackets();
   // Whoever reads the log may end first (EPIPE); the gateway goes on without it.
   process.stderr.on('error', () => {});
   const log = new GatewayLog(
