@@ -173,7 +173,7 @@ const SCTP_HEADER_LEN = 12;
 
 /**
  * Computes the CRC of a quoted SCTP header, if it is there, over what is quoted: that of the packet
- * itself only where all of it is, and elsewhere as good as any (sctp_manip_pkt in nf_nat_proto.c).
+ * itself only where all of it is, and elsewhere it hardly matters (sctp_manip_pkt in nf_nat_proto.c).
  */
 export function completeQuotedSctp(packet: Packet, quoted: QuotedDatagram): void {
   if (quoted.l4Len < SCTP_HEADER_LEN) return;

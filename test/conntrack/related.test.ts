@@ -236,6 +236,19 @@ describe('the master of a connection', () => {
     assert.equal(bench.stateName(), 'NEW');
   });
 
+  test('a stray packet that may start nothing is INVALID, and the announcement stays', () => {
+    const session = new Session();
+    const { bench } = session;
+    const { expectations } = bench.conntrack;
+    session.expect();
+    for (const flags of ['R', 'SA', 'RA']) {
+      assert.equal(bench.track(session.data({ flags })), -1, flags);
+      assert.deepEqual([bench.stateName(), expectations.count], ['INVALID', 1], flags);
+    }
+    bench.send(session.data());
+    assert.deepEqual([bench.stateName(), expectations.count], ['RELATED', 0]);
+  });
+
   test('flush ends masters, children and announcements alike', () => {
     const session = new Session();
     const { bench } = session;

@@ -51,6 +51,15 @@ describe('a full table', () => {
     assert.equal(bench.conntrack.mustDrop, false);
   });
 
+  test('says of bad flags what it always says', () => {
+    const bench = new Bench({ maximum: 3 });
+    fill(bench, 3, true);
+    bench.track(buildTcp({ ...ends4, sport: 1, dport: 2, flags: 'SF' }));
+    const { reason, mustDrop } = bench.conntrack;
+    assert.deepEqual([reason, mustDrop], [TrackReason.BadTcpFlags, false]);
+    assert.deepEqual(statsOf(bench), { ...none, invalid: 1 });
+  });
+
   test('lets go of connections that are not assured, and tells', () => {
     const bench = new Bench({ maximum: 1 });
     fill(bench, 1);

@@ -4,32 +4,18 @@ import { Outcome } from '../../src/engine/index.ts';
 import { LinkType } from '../../src/wire/index.ts';
 import { bytesPerRound } from '../support/allocation.ts';
 import { type Left, makeGateway, type TestGateway } from '../support/gateway.ts';
-import { type ErrorOptions, errorAbout, errorTypes, quotedBy } from '../support/icmp-errors.ts';
+import {
+  type ErrorOptions,
+  errorAbout,
+  errorTypes,
+  places,
+  quotedBy,
+} from '../support/icmp-errors.ts';
 import { buildIcmp, buildIcmpv6, buildTcp, buildUdp } from '../support/packets.ts';
 import type { SeenPacket } from '../support/seen.ts';
 import { TcpSession } from '../support/tcp-session.ts';
 
 const raw = { link: 'raw' } as const;
-const hosts = {
-  4: {
-    client: '192.168.1.10',
-    second: '192.168.1.11',
-    insideRouter: '192.168.1.254',
-    server: '198.51.100.9',
-    router: '203.0.113.254',
-    gateway: '203.0.113.1',
-    gatewayInside: '192.168.1.1',
-  },
-  6: {
-    client: 'fd00:1::10',
-    second: 'fd00:1::11',
-    insideRouter: 'fd00:1::fe',
-    server: '2001:db8:9::9',
-    router: '2001:db8:1::fe',
-    gateway: '2001:db8:1::1',
-    gatewayInside: 'fd00:1::1',
-  },
-} as const;
 
 /** Only what belongs to something known passes, as in most rule sets. */
 const stateful = (icmp: string) => `*filter
@@ -57,7 +43,7 @@ function ends(packet: SeenPacket): string {
 }
 
 for (const family of [4, 6] as const) {
-  const h = hosts[family];
+  const h = places[family];
   const icmp = family === 4 ? 'icmp' : 'ipv6-icmp';
   const query = family === 4 ? buildIcmp : buildIcmpv6;
   const [ask, tell] = family === 4 ? [8, 0] : [128, 129];
@@ -264,7 +250,7 @@ COMMIT
 }
 
 describe('redirects, IPv4', () => {
-  const { client, server, router } = hosts[4];
+  const { client, server, router } = places[4];
   const question = { src: client, dst: server, sport: 5000, dport: 53 };
   const redirect = { src: router, type: 5, code: 1, rest: 0x0a000001 };
 
@@ -284,9 +270,9 @@ describe('redirects, IPv4', () => {
 describe('errors on the packet path', () => {
   test('translated errors allocate nothing', () => {
     const gateway = makeGateway({ rules: masquerade + stateful('icmp') });
-    const question = { src: hosts[4].client, dst: hosts[4].server, sport: 5000, dport: 53 };
+    const question = { src: places[4].client, dst: places[4].server, sport: 5000, dport: 53 };
     const sent = passed(gateway.inject('lan', buildUdp(question)));
-    const frame = errorAbout(sent.datagram, { src: hosts[4].router });
+    const frame = errorAbout(sent.datagram, { src: places[4].router });
     const { engine, datapath } = gateway;
     const wan = datapath.interfaces.id('wan');
     let refused = 0;
@@ -305,7 +291,7 @@ describe('helpers and numbers', () => {
     const ftp = new TcpSession(gateway, { server: { port: 21 } }).connect();
     ftp.clientSays('PORT 192,168,1,10,200,10\r\n');
     ftp.serverSays('200 fine\r\n');
-    const { client, server, gateway: outside } = hosts[4];
+    const { client, server, gateway: outside } = places[4];
     const data = {
       src: server,
       dst: client,
@@ -326,7 +312,7 @@ describe('helpers and numbers', () => {
   test('with checksums ignored, a damaged error still does not pass a translation', () => {
     const settings = { checksums: 'ignore' } as const;
     const gateway = makeGateway({ rules: masquerade, settings });
-    const question = { src: hosts[4].client, dst: hosts[4].server, sport: 5000, dport: 53 };
+    const question = { src: places[4].client, dst: places[4].server, sport: 5000, dport: 53 };
     const sent = passed(gateway.inject('lan', buildUdp(question)));
     const error = errorAbout(sent.datagram, { badChecksum: true });
     assert.equal(gateway.inject('wan', error).reason, 'icmp-error-under-nat');

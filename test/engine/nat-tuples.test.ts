@@ -274,3 +274,12 @@ describe('checksums of rewritten ports', () => {
     return buildIp({ src, dst: server }, 136, segment);
   }
 });
+
+test('GRE of four bytes is translated like longer ones', () => {
+  const gateway = makeGateway({ rules: nat('-A POSTROUTING -o wan -j MASQUERADE') });
+  const header = Uint8Array.of(0, 0, 8, 0);
+  const out = gateway.inject('lan', buildIp({ src: '192.168.1.10', dst: server }, 47, header));
+  assert.equal(out.seen?.src, '203.0.113.1');
+  const back = gateway.inject('wan', buildIp({ src: server, dst: '203.0.113.1' }, 47, header));
+  assert.equal(back.seen?.dst, '192.168.1.10');
+});

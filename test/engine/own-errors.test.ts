@@ -1,31 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { type Left, makeGateway, type TestGateway } from '../support/gateway.ts';
-import { quotedBy } from '../support/icmp-errors.ts';
+import { places, quotedBy } from '../support/icmp-errors.ts';
 import { buildUdp } from '../support/packets.ts';
 import type { SeenPacket } from '../support/seen.ts';
 
 const raw = { link: 'raw' } as const;
-const hosts = {
-  4: {
-    client: '192.168.1.10',
-    second: '192.168.1.11',
-    insideRouter: '192.168.1.254',
-    server: '198.51.100.9',
-    router: '203.0.113.254',
-    gateway: '203.0.113.1',
-    gatewayInside: '192.168.1.1',
-  },
-  6: {
-    client: 'fd00:1::10',
-    second: 'fd00:1::11',
-    insideRouter: 'fd00:1::fe',
-    server: '2001:db8:9::9',
-    router: '2001:db8:1::fe',
-    gateway: '2001:db8:1::1',
-    gatewayInside: 'fd00:1::1',
-  },
-} as const;
 
 const masquerade = '*nat\n-A POSTROUTING -o wan -j MASQUERADE\nCOMMIT\n';
 
@@ -38,7 +18,7 @@ function ends(packet: SeenPacket): string {
 }
 
 for (const family of [4, 6] as const) {
-  const h = hosts[family];
+  const h = places[family];
   const endpoint = (address: string, port: number) =>
     family === 4 ? `${address}:${port}` : `[${address}]:${port}`;
   const question = { src: h.client, dst: h.server, sport: 5000, dport: 53, payload: 'question' };

@@ -2,6 +2,28 @@
 import { buildIcmp, buildIcmpv6, type IcmpOptions } from './packets.ts';
 import { type SeenPacket, seen } from './seen.ts';
 
+/** Places around a gateway of `makeGateway`, by family. */
+export const places = {
+  4: {
+    client: '192.168.1.10',
+    second: '192.168.1.11',
+    insideRouter: '192.168.1.254',
+    server: '198.51.100.9',
+    router: '203.0.113.254',
+    gateway: '203.0.113.1',
+    gatewayInside: '192.168.1.1',
+  },
+  6: {
+    client: 'fd00:1::10',
+    second: 'fd00:1::11',
+    insideRouter: 'fd00:1::fe',
+    server: '2001:db8:9::9',
+    router: '2001:db8:1::fe',
+    gateway: '2001:db8:1::1',
+    gatewayInside: 'fd00:1::1',
+  },
+} as const;
+
 /** The errors of each family that speak about a connection: type and code. */
 export const errorTypes = {
   4: [

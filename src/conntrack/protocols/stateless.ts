@@ -6,7 +6,7 @@ import type { ConntrackTable } from '../table.ts';
 import type { Timeouts } from '../timeouts.ts';
 import type { ProtocolTracker, TrackedCode } from '../tracked.ts';
 
-/** What trackers without states share: any packet may start a connection, and none is refused. */
+/** What trackers without states share: every packet may start a connection, none is refused. */
 export abstract class StatelessTracker implements ProtocolTracker {
   readonly reason: TrackReasonCode = TrackReason.None;
   protected readonly table: ConntrackTable;

@@ -26,7 +26,7 @@ export class Grammar extends SimpleReader {
     super(cursor, readListAt);
   }
 
-  /** The commands of the next line that has any (with all that belongs to them), or null. */
+  /** The commands of the next line that has some (with all that belongs to them), or null. */
   line(): List | null {
     this.skipLines();
     if (this.cursor.peek() === undefined) return null;
