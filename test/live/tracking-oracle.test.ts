@@ -63,7 +63,7 @@ describe('connection tracking against the kernel', () => {
             await kernel.begin(scene);
             const twin = new TrackingTwin(kernel, scene);
             await twin.run(anyTalk, SEED, TALKS);
-            sub.diagnostic(`${twin.packets} packets`);
+            sub.diagnostic(`${twin.packets} packets; talks given up: ${twin.abandoned.size}`);
           });
         }
       } finally {

@@ -1,12 +1,11 @@
 /** An engine for a scene, and its connections in the form in which the kernel tells of its own. */
 import {
-  type ConntrackSettings,
   type DirectionCode,
   Field,
   Status,
-  TcpState,
-  TcpTimeout,
+  sysctlsOfTracker,
   Tuple,
+  writeSysctls,
 } from '../../../src/conntrack/index.ts';
 import { formatAddress, Proto } from '../../../src/wire/index.ts';
 import { addressWords, makeGateway, type TestGateway } from '../../support/gateway.ts';
@@ -26,8 +25,13 @@ export function makeEngine(scene: Scene): TestGateway {
     defaultOut: '',
     settings: { answersPerSecond: 1_000_000 },
   });
-  const { conntrack } = gateway.engine.tracking;
-  applySysctls(conntrack.settings, scene.sysctls ?? {});
+  const { settings, tracking } = gateway.engine;
+  const subject = sysctlsOfTracker(tracking.conntrack, settings.fragments);
+  const wanted = Object.entries(scene.sysctls ?? {}).map(([name, value]) => ({
+    name: `nf_conntrack_${name}`,
+    value: String(value),
+  }));
+  writeSysctls(subject, wanted);
   return gateway;
 }
 
@@ -101,37 +105,4 @@ function protocolInfo(gateway: TestGateway, row: number): [number, ...string[]] 
   const flags = ([0, 1] as const).map((direction) => `${byte(tcp.flags(row, direction))}00`);
   const state = byte(conntrack.table.get(row, Field.State));
   return protocol === Proto.Tcp ? [1, state, ...scales, ...flags] : [3, state];
-}
-
-const tcpTimeouts: Readonly<Record<string, number>> = {
-  tcp_timeout_syn_sent: TcpState.SynSent,
-  tcp_timeout_syn_recv: TcpState.SynRecv,
-  tcp_timeout_close: TcpState.Close,
-  tcp_timeout_time_wait: TcpState.TimeWait,
-  tcp_timeout_established: TcpState.Established,
-  tcp_timeout_max_retrans: TcpTimeout.MaxRetrans,
-  tcp_timeout_unacknowledged: TcpTimeout.Unacknowledged,
-};
-
-function applySysctls(
-  settings: ConntrackSettings,
-  sysctls: Readonly<Record<string, number>>,
-): void {
-  const { timeouts } = settings;
-  for (const [name, value] of Object.entries(sysctls)) {
-    const state = tcpTimeouts[name];
-    if (state !== undefined) timeouts.tcp[state] = value;
-    else if (name === 'udp_timeout') timeouts.udp = value;
-    else if (name === 'udp_timeout_stream') timeouts.udpStream = value;
-    else if (name === 'icmp_timeout') timeouts.icmp = value;
-    else if (name === 'icmpv6_timeout') timeouts.icmpv6 = value;
-    else if (name === 'generic_timeout') timeouts.generic = value;
-    else if (name === 'gre_timeout') timeouts.gre = value;
-    else if (name === 'checksum') settings.checksum = value !== 0;
-    else if (name === 'tcp_be_liberal') settings.tcpBeLiberal = value !== 0;
-    else if (name === 'tcp_loose') settings.tcpLoose = value !== 0;
-    else if (name === 'tcp_max_retrans') settings.tcpMaxRetrans = value;
-    else if (name === 'tcp_ignore_invalid_rst') settings.tcpIgnoreInvalidRst = value !== 0;
-    else throw new Error(`unknown setting ${name}`);
-  }
 }
