@@ -1,6 +1,6 @@
 import { Direction, type Expectation, Status } from '../conntrack/index.ts';
 import type { Engine, EngineListener } from '../engine/index.ts';
-import type { FtpRefusal } from '../helpers/index.ts';
+import type { FtpEncrypted, FtpRefusal } from '../helpers/index.ts';
 import { expectationDto, tupleDto } from './dto.ts';
 import type { EventCauseDto, EventName, ExpectEventDto, HelperEventDto } from './entry-types.ts';
 import { RowText } from './row-text.ts';
@@ -76,6 +76,8 @@ export class EventHub implements EngineListener {
   expectationDestroy(expectation: Expectation): void {
     this.tellExpectation('DESTROY', expectation);
   }
+
+  controlEncrypted(_event: FtpEncrypted): void {}
 
   announcementRefused(refusal: FtpRefusal): void {
     const event: HelperEventDto = {

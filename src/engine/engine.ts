@@ -76,6 +76,7 @@ export class Engine {
     this.tracking.conntrack.listen(relayOf(() => this.listener, this.tracking));
     this.tracking.ftp.listener = {
       announcementRefused: (refusal) => this.listener?.announcementRefused(refusal),
+      controlEncrypted: (event) => this.listener?.controlEncrypted(event),
     };
   }
 

@@ -1,12 +1,11 @@
 import type { ConntrackListener, Expectation } from '../conntrack/index.ts';
-import type { FtpRefusal } from '../helpers/index.ts';
+import type { FtpListener } from '../helpers/index.ts';
 
 /** Level of what the kernel prints with pr_warn: LOG_WARNING. */
 const WARNING = 4;
 
 /** Told of all that happens in an engine beside the passing of packets. */
-export interface EngineListener extends Omit<ConntrackListener, 'tableFull'> {
-  announcementRefused(refusal: FtpRefusal): void;
+export interface EngineListener extends Omit<ConntrackListener, 'tableFull'>, FtpListener {
   /** A line of `-j LOG`, or of the tracker in the kernel's words; without its level. */
   logged(line: string, level: number): void;
 }

@@ -1,5 +1,5 @@
 import { type ConntrackSettings, defaultConntrackSettings } from '../conntrack/index.ts';
-import { defaultFtpPolicy, type FtpPolicy } from '../helpers/index.ts';
+import { defaultFtpOptions, type FtpOptions } from '../helpers/index.ts';
 import { defaultFragmentSettings, type FragmentSettings } from './fragments/index.ts';
 
 /** Which transport checksums are checked before a packet is tracked (nf_conntrack_checksum). */
@@ -8,7 +8,7 @@ export type ChecksumPolicy = (typeof checksumPolicies)[number];
 
 export interface EngineSettings {
   readonly conntrack: ConntrackSettings;
-  readonly ftp: FtpPolicy;
+  readonly ftp: FtpOptions;
   readonly fragments: FragmentSettings;
   /** Ports that get the FTP helper by themselves, as `modprobe ip_conntrack_ftp ports=` did. */
   readonly ftpPorts: readonly number[];
@@ -20,7 +20,7 @@ export interface EngineSettings {
 export function defaultEngineSettings(): EngineSettings {
   return {
     conntrack: defaultConntrackSettings(),
-    ftp: defaultFtpPolicy,
+    ftp: defaultFtpOptions,
     fragments: defaultFragmentSettings(),
     ftpPorts: [21],
     checksums: 'verify',

@@ -22,8 +22,22 @@ export const HelperVerdict = {
   Drop: 1,
   /** Reset the connection towards both ends. */
   Reset: 2,
+  /** Nothing of it goes on yet: the helper keeps its bytes, and what it promised is to be sent. */
+  Hold: 3,
 } as const;
-export type HelperVerdictCode = 0 | 1 | 2;
+export type HelperVerdictCode = 0 | 1 | 2 | 3;
+
+/** An acknowledgement for bytes that a helper keeps back, in the numbers of their sender. */
+export interface HelperPromise {
+  /** False where nothing is to be sent. */
+  isDue: boolean;
+  /** The sequence number after the last byte kept. */
+  ack: number;
+  /** The window field that the receiver used last. */
+  window: number;
+  /** The receiver's last timestamp (RFC 7323), or 0 where it sends none. */
+  timestamp: number;
+}
 
 /** A connection tracking helper: sees every accepted packet of the connections it is attached to. */
 export interface Helper {

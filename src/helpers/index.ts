@@ -6,20 +6,30 @@
  * the other; rewritten bytes are rewritten the same way when retransmitted; no text of a control
  * connection but announcing lines leaves this room. Warm: control connections only.
  */
-export { kindName } from './ftp/grammar.ts';
-export { type FtpCounters, FtpHelper } from './ftp/helper.ts';
+export { kindName } from './ftp/grammar/grammar.ts';
+export { FtpHelper } from './ftp/helper.ts';
 export {
-  type BounceAction,
-  bounceActions,
+  defaultFtpOptions,
   defaultFtpPolicy,
-  type FtpListener,
+  type FtpMode,
+  type FtpOptions,
   type FtpPolicy,
-  type FtpRefusal,
-  RefusalReason,
+  type FtpRefusalAction,
+  ftpModes,
 } from './ftp/policy.ts';
+export {
+  type FtpCounters,
+  type FtpEncrypted,
+  type FtpListener,
+  FtpReason,
+  type FtpReasonName,
+  type FtpRefusal,
+  type FtpSessionView,
+} from './ftp/report.ts';
 export {
   type Helper,
   HelperId,
+  type HelperPromise,
   HelperVerdict,
   type HelperVerdictCode,
   helperId,

@@ -44,6 +44,15 @@ export {
   type WarningCode,
 } from './errors.ts';
 export { type Explanation, explainCode, type MessageCode, messageCodes } from './explain.ts';
+export {
+  type FtpDirective,
+  type FtpNetwork,
+  type FtpPortRange,
+  type FtpRefusalAction,
+  type FtpScope,
+  type FtpSettings,
+  ftpRefusals,
+} from './ftp/model.ts';
 export { lintRuleSet } from './lint/lint.ts';
 export {
   type Chain,

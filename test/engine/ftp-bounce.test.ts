@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { ftpWith } from '../support/ftp-options.ts';
 import { makeGateway } from '../support/gateway.ts';
 import { buildTcp } from '../support/packets.ts';
 import { hasFlags, TcpSession } from '../support/tcp-session.ts';
@@ -7,7 +8,7 @@ import { filter, nat, server } from './ftp-rules.ts';
 
 describe('bounce policies in the engine', () => {
   const bounced = (bounce: 'reject' | 'drop' | 'reset' | 'pass') => {
-    const gateway = makeGateway({ rules: filter, settings: { ftp: { bounce } } });
+    const gateway = makeGateway({ rules: filter, settings: { ftp: ftpWith({ bounce }) } });
     const ftp = new TcpSession(gateway).connect();
     return { gateway, ftp, left: ftp.clientSays('PORT 10,9,9,9,200,10\r\n') };
   };
@@ -43,7 +44,7 @@ describe('bounce policies in the engine', () => {
   test('reset under translation and after a rewritten line', () => {
     const gateway = makeGateway({
       rules: nat('-A POSTROUTING -o wan -j SNAT --to-source 203.0.113.1') + filter,
-      settings: { ftp: { bounce: 'reset' } },
+      settings: { ftp: ftpWith({ bounce: 'reset' }) },
     });
     const ftp = new TcpSession(gateway).connect();
     ftp.clientSays('PORT 192,168,1,10,200,10\r\n');
@@ -60,7 +61,7 @@ describe('bounce policies in the engine', () => {
   test('reset after the server’s line was rewritten: each end in its own numbers', () => {
     const gateway = makeGateway({
       rules: nat('-A PREROUTING -i wan -p tcp -j DNAT --to-destination 192.168.1.20') + filter,
-      settings: { ftp: { bounce: 'reset' } },
+      settings: { ftp: ftpWith({ bounce: 'reset' }) },
     });
     const ftp = new TcpSession(gateway, {
       client: { interfaceName: 'wan', address: server },
@@ -77,7 +78,7 @@ describe('bounce policies in the engine', () => {
   });
 
   test('reset of a connection picked up in mid-stream: no destroy event without a new one', () => {
-    const gateway = makeGateway({ settings: { ftp: { bounce: 'reset' } } });
+    const gateway = makeGateway({ settings: { ftp: ftpWith({ bounce: 'reset' }) } });
     const ends = { src: '192.168.1.10', dst: server, sport: 40_000, dport: 21 };
     const payload = 'PORT 10,9,9,9,200,10\r\n';
     const left = gateway.inject('lan', buildTcp({ ...ends, flags: 'PA', ack: 5, payload }));

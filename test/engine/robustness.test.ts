@@ -5,6 +5,7 @@ import { Prng } from '../../src/base/index.ts';
 import { Status } from '../../src/conntrack/index.ts';
 import { Outcome } from '../../src/engine/index.ts';
 import { LinkType } from '../../src/wire/index.ts';
+import { ftpWith } from '../support/ftp-options.ts';
 import { makeGateway, type TestGateway } from '../support/gateway.ts';
 import { buildIcmp, buildIcmpv6, buildTcp, buildUdp } from '../support/packets.ts';
 import { seen } from '../support/seen.ts';
@@ -137,7 +138,7 @@ function assertNoLeak(gateway: TestGateway): void {
 for (const bounce of ['reject', 'drop', 'reset', 'pass'] as const) {
   test(`8,000 frames, bounce policy ${bounce}`, () => {
     const settings = {
-      ftp: { bounce },
+      ftp: ftpWith({ bounce }),
       checksums: bounce === 'drop' ? 'ignore' : 'verify',
     } as const;
     const gateway = makeGateway({ rules, rules6, settings });

@@ -233,6 +233,7 @@ export class TestGateway {
       connectionDestroy: (row) => tell('destroy', this.tupleText(row)),
       expectationNew: (e) => tell('expect-new', expectationText(e)),
       expectationDestroy: (e) => tell('expect-destroy', expectationText(e)),
+      controlEncrypted: () => {},
       announcementRefused: (refusal) => {
         this.refusals.push(refusal);
         tell('refused', refusal.reason);

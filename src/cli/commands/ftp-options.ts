@@ -1,4 +1,4 @@
-import { type BounceAction, bounceActions } from '../../helpers/index.ts';
+import { type FtpRefusalAction, ftpRefusals } from '../../rules/index.ts';
 import { CommandError, Exit } from '../exit-code.ts';
 
 /** Options of the FTP helper, for every command that runs an engine. */
@@ -10,8 +10,8 @@ export const ftpOptions = {
       'Control ports that get the FTP helper, as modprobe ip_conntrack_ftp ports= (21,2121)',
   },
   'ftp-bounce': {
-    choices: bounceActions,
-    default: 'reject' as BounceAction,
+    choices: ftpRefusals,
+    default: 'reject' as FtpRefusalAction,
     describe: "What happens to a PORT or EPRT that names somebody else's address",
   },
 } as const;

@@ -16,7 +16,13 @@ import {
   Outcome,
   type OutcomeCode,
 } from '../../engine/index.ts';
-import type { BounceAction, FtpRefusal } from '../../helpers/index.ts';
+import {
+  defaultFtpOptions,
+  defaultFtpPolicy,
+  type FtpEncrypted,
+  type FtpRefusal,
+  type FtpRefusalAction,
+} from '../../helpers/index.ts';
 import { compileRuleSet, type RuleSet } from '../../rules/index.ts';
 import type { Packet } from '../../wire/index.ts';
 import { CommandError, Exit } from '../exit-code.ts';
@@ -38,7 +44,7 @@ export interface ReplayOptions {
   readonly interfaces: readonly string[];
   readonly json: boolean;
   readonly ftpPorts: readonly number[] | null;
-  readonly bounce: BounceAction;
+  readonly bounce: FtpRefusalAction;
   readonly verifyChecksums: boolean;
   /** Settings of connection tracking; none if absent. */
   readonly sysctls?: StartSysctls;
@@ -220,6 +226,8 @@ class Replay implements EngineListener, ReplayObserver {
     this.reporter.refusal(this.datapath.number, refusal, master);
   }
 
+  controlEncrypted(_event: FtpEncrypted): void {}
+
   logged(): void {
     // What LOG rules would write is not part of a replay's output: the packet lines say more.
   }
@@ -255,7 +263,7 @@ function replaySettings(
 ): EngineSettings {
   return {
     ...settings,
-    ftp: { bounce: options.bounce },
+    ftp: { ...defaultFtpOptions, policy: { ...defaultFtpPolicy, bounce: options.bounce } },
     ftpPorts: helperPorts(ruleSet, options.ftpPorts),
     // Captures taken on an end host hold checksums that its network card was to fill in.
     checksums: options.verifyChecksums ? 'verify' : 'ignore',

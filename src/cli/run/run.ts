@@ -9,7 +9,7 @@ import {
   prepareCapture,
 } from '../../datapath/index.ts';
 import { defaultEngineSettings, Engine, type EngineSettings } from '../../engine/index.ts';
-import type { BounceAction } from '../../helpers/index.ts';
+import { defaultFtpOptions, defaultFtpPolicy, type FtpRefusalAction } from '../../helpers/index.ts';
 import {
   type CompiledRules,
   compileRuleSet,
@@ -32,7 +32,7 @@ export interface RunOptions {
   readonly interfaces: readonly string[];
   readonly socket: string;
   readonly ftpPorts: readonly number[] | null;
-  readonly bounce: BounceAction;
+  readonly bounce: FtpRefusalAction;
   readonly logFormat: LogFormat;
   /** `NAME=VALUE` of connection tracking, after what the files say. */
   readonly sysctls: readonly string[];
@@ -315,7 +315,7 @@ function engineSettings(
 ): EngineSettings {
   return {
     ...settings,
-    ftp: { bounce: options.bounce },
+    ftp: { ...defaultFtpOptions, policy: { ...defaultFtpPolicy, bounce: options.bounce } },
     ftpPorts: helperPorts(ruleSet, options.ftpPorts),
   };
 }

@@ -11,7 +11,7 @@ import {
 } from '../../conntrack/index.ts';
 import { Proto } from '../../wire/index.ts';
 import { HelperId } from '../helper.ts';
-import { AnnouncementKind, type FtpAnnouncement } from './grammar.ts';
+import { AnnouncementKind, type FtpAnnouncement } from './grammar/grammar.ts';
 
 /** Other ports tried under NAT where the announced one is expected by somebody else already. */
 const PORT_ATTEMPTS = 128;

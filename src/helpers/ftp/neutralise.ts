@@ -1,4 +1,4 @@
-import { AnnouncementKind, type AnnouncementKindCode } from './grammar.ts';
+import { AnnouncementKind, type AnnouncementKindCode } from './grammar/grammar.ts';
 
 /** Letters in PORT and EPRT. */
 const VERB_BYTES = 4;

@@ -1,44 +1,51 @@
-/** What happens to a PORT or EPRT that names somebody else's address. */
-export const bounceActions = ['reject', 'drop', 'reset', 'pass'] as const;
-/**
- * `reject`: the verb is overwritten in place, so that the server itself answers 500 and the session
- * goes on. `drop`: the segment never arrives. `reset`: both ends get a reset. `pass`: it goes on
- * untouched, as with the kernel's helper. A pinhole is opened in none of these cases.
- */
-export type BounceAction = (typeof bounceActions)[number];
+import type { FtpSettings } from '../../rules/index.ts';
 
-export interface FtpPolicy {
-  readonly bounce: BounceAction;
+export type { FtpRefusalAction } from '../../rules/index.ts';
+
+/** All settings of one control connection. */
+export type FtpPolicy = FtpSettings;
+
+/** What holds where nobody says otherwise. */
+export const defaultFtpPolicy: FtpPolicy = {
+  allow: null,
+  deny: [],
+  denied: 'reject',
+  upload: true,
+  download: true,
+  list: true,
+  anonymousOnly: false,
+  files: [],
+  denyFiles: [],
+  maxLine: 4096,
+  thirdParties: [],
+  minPort: 1024,
+  passiveRange: null,
+  maxHoles: 1,
+  maxHolesPerClient: 256,
+  holeLifetime: 300,
+  banner: null,
+  maskSyst: false,
+  bounce: 'reject',
+  zeroAddress: 'own',
+  authTls: 'pass',
+  repair: false,
+};
+
+/** The two helpers in one: the kernel's twin, and the one that is the default. */
+export const ftpModes = ['hardened', 'kernel'] as const;
+export type FtpMode = (typeof ftpModes)[number];
+
+/** How the FTP helper starts. */
+export interface FtpOptions {
+  readonly mode: FtpMode;
+  /** Kernel mode: `loose=1` of nf_conntrack_ftp, announcements may lead anywhere. */
+  readonly loose: boolean;
+  /** Hardened mode: what holds before any directive. */
+  readonly policy: FtpPolicy;
 }
 
-export const defaultFtpPolicy: FtpPolicy = { bounce: 'reject' };
-
-/** Why an announcement opens nothing. The grammar's own findings keep their own names. */
-export const RefusalReason = {
-  AddressMismatch: 'address-mismatch',
-  AlreadyExpected: 'already-expected',
-  ExpectationTableFull: 'expectation-table-full',
-  NoFreePort: 'no-free-port',
-  SplitLine: 'split-line',
-  LineTooLong: 'line-too-long',
-  /** Picked up in mid-stream, or behind lost segments: this may be the middle of a line. */
-  LineStartUnknown: 'line-start-unknown',
-  /** Only one direction of the control connection has been seen. */
-  Unanswered: 'unanswered',
-} as const;
-
-/** One refused announcement, for events, logs and counters. */
-export interface FtpRefusal {
-  readonly row: number;
-  /** `PORT`, `EPRT`, `227` or `229`. */
-  readonly kind: string;
-  readonly reason: string;
-  /** The line as it stood on the wire, without its end, control characters escaped. */
-  readonly line: string;
-  /** What was done about it in the end. */
-  readonly action: BounceAction;
-}
-
-export interface FtpListener {
-  announcementRefused(refusal: FtpRefusal): void;
-}
+export const defaultFtpOptions: FtpOptions = {
+  mode: 'hardened',
+  loose: false,
+  policy: defaultFtpPolicy,
+};

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Outcome } from '../../../src/engine/index.ts';
-import type { BounceAction } from '../../../src/helpers/index.ts';
+import type { FtpRefusalAction } from '../../../src/helpers/index.ts';
+import { ftpPolicy } from '../../support/ftp-options.ts';
 import { hasFlags } from '../../support/tcp-session.ts';
 import { type ControlSession, ftpSession } from './ftp-session.ts';
 
@@ -9,12 +10,12 @@ const BOUNCE = 'PORT 6,6,6,6,0,80\r\n';
 const STRUCK = 'XXXX 6,6,6,6,0,80\r\n';
 const LINE = 'PORT 6,6,6,6,0,80';
 
-function withPolicy(bounce: BounceAction, warm = true): ControlSession {
-  return ftpSession({ ftp: { bounce } }, { warm });
+function withPolicy(bounce: FtpRefusalAction, warm = true): ControlSession {
+  return ftpSession({ ftp: ftpPolicy({ bounce }) }, { warm });
 }
 
 /** What each policy makes of a bounce that arrives as a whole. */
-const outcomes: readonly (readonly [BounceAction, string])[] = [
+const outcomes: readonly (readonly [FtpRefusalAction, string])[] = [
   ['reject', STRUCK],
   ['drop', 'drop'],
   ['reset', 'reset'],
@@ -187,7 +188,7 @@ describe('drop and reset', () => {
 
   test('reset: both ends get one that they accept, the connection is forgotten', () => {
     for (const nat of ['plain', 'snat'] as const) {
-      const session = ftpSession({ nat, ftp: { bounce: 'reset' } });
+      const session = ftpSession({ nat, ftp: ftpPolicy({ bounce: 'reset' }) });
       // The stream has been lengthened or shortened before: numbers differ between the ends.
       session.step('C', 'PORT 10,0,1,2,200,10\r\n');
       session.step('S', '200 ok\r\n');

@@ -8,7 +8,7 @@ import {
   ftpParseName,
   parseCommand,
   parseReply,
-} from '../../../src/helpers/ftp/grammar.ts';
+} from '../../../src/helpers/ftp/grammar/grammar.ts';
 import { parseIpv6 } from '../../../src/wire/index.ts';
 import { allocatedBytesPerCall, bytesOf, command } from './support.ts';
 

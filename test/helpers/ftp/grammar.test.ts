@@ -5,7 +5,7 @@ import {
   FtpAnnouncement,
   FtpParse,
   parseCommand,
-} from '../../../src/helpers/ftp/grammar.ts';
+} from '../../../src/helpers/ftp/grammar/grammar.ts';
 import { bytesOf, check, command, reply, summary } from './support.ts';
 
 describe('PORT', () => {

@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { FtpAnnouncement, ftpParseName, parseCommand } from '../../../src/helpers/ftp/grammar.ts';
+import {
+  FtpAnnouncement,
+  ftpParseName,
+  parseCommand,
+} from '../../../src/helpers/ftp/grammar/grammar.ts';
 import { type LineSink, LineTracker, MAX_LINE_BYTES } from '../../../src/helpers/ftp/lines.ts';
 import { feed, started } from './line-recorder.ts';
 import { bytesOf } from './support.ts';

@@ -8,7 +8,7 @@ import {
   kindName,
   parseCommand,
   parseReply,
-} from '../../../src/helpers/ftp/grammar.ts';
+} from '../../../src/helpers/ftp/grammar/grammar.ts';
 import { formatIpv4, formatIpv6 } from '../../../src/wire/index.ts';
 
 /** Bytes of a text of Latin-1 characters. */

@@ -1,8 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { AnnouncementKind, type AnnouncementKindCode } from '../../../src/helpers/ftp/grammar.ts';
-import { MAX_ANNOUNCEMENT_BYTES, writeAnnouncement } from '../../../src/helpers/ftp/write.ts';
+import {
+  AnnouncementKind,
+  type AnnouncementKindCode,
+} from '../../../src/helpers/ftp/grammar/grammar.ts';
+import {
+  MAX_ANNOUNCEMENT_BYTES,
+  writeAnnouncement,
+} from '../../../src/helpers/ftp/grammar/write.ts';
 import { formatIpv6, parseIpv4, parseIpv6 } from '../../../src/wire/index.ts';
 import { allocatedBytesPerCall, command, type Parsed, reply, textOf } from './support.ts';
 
