@@ -42,7 +42,7 @@ export class Connections implements ConnectionEnder {
     this.expectations.zoneOfMaster = (row) => this.zoneOf(row);
     const { expectations, stats, table } = this;
     this.room = new Room({ table, clock, settings, stats, ender: this });
-    this.sweeper = new Sweeper({ table, clock, room: this.room, ender: this });
+    this.sweeper = new Sweeper({ table, room: this.room, ender: this });
     this.relations = new Relations({ table, expectations, clock, ender: this });
   }
 
@@ -84,9 +84,14 @@ export class Connections implements ConnectionEnder {
   lookup(tuple: Tuple): number {
     const ref = this.table.lookup(tuple);
     if (ref < 0) return -1;
-    if (!this.table.isOver(ref >> 1, this.clock)) return ref;
+    if (!this.isOver(ref >> 1)) return ref;
     this.destroy(ref >> 1);
     return -1;
+  }
+
+  /** True where a connection's time is over, unless it is a master that its connections keep. */
+  isOver(row: number): boolean {
+    return this.table.isOver(row, this.clock) && this.relations.isOver(row);
   }
 
   /**
@@ -149,11 +154,25 @@ export class Connections implements ConnectionEnder {
     return this.relations.masterOf(row);
   }
 
+  /** Bytes, both ways, that the living connections which this one announced have moved. Cold. */
+  livingChildrenBytes(master: number): number {
+    return this.relations.livingChildrenBytes(master);
+  }
+
+  /**
+   * Lets a connection under a helper live at least as long as those that it announced. The kernel
+   * does not: there a long transfer may lose its control connection. Off at first.
+   */
+  set keepsMasters(keeps: boolean) {
+    this.relations.keepsMasters = keeps;
+  }
+
   /** Ends a connection now: out of the index, its expectations gone, its row free. */
   destroy(row: number): void {
     this.table.unlink(row);
     this.expectations.removeOfMaster(row);
     this.relations.countChild(row, -1);
+    this.relations.forget(row);
     this.listener?.connectionDestroy(row);
     this.sources.remove(row);
     this.table.release(row);

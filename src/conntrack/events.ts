@@ -1,4 +1,4 @@
-import type { Expectation } from './expectations.ts';
+import type { Expectation } from './expectation.ts';
 
 /**
  * Told of what happens to the tables. Called at changes only, never for a packet that merely

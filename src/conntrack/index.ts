@@ -24,12 +24,13 @@ export type { ConntrackListener } from './events.ts';
 export {
   type Expectation,
   type ExpectationDraft,
-  ExpectationTable,
   ExpectFlag,
   ExpectResult,
   type ExpectResultCode,
   isExpectationOver,
-} from './expectations.ts';
+  isSpan,
+} from './expectation.ts';
+export { ExpectationTable } from './expectations.ts';
 export { Field } from './fields.ts';
 export { givesWay, isOpening } from './giving-way.ts';
 export { LABELS, Labels } from './labels.ts';

@@ -31,6 +31,7 @@ const FEWEST_ROWS = 1024;
 /** What the tables' owner does on behalf of those who keep them small. */
 export interface ConnectionEnder {
   readonly listener: ConntrackListener | null;
+  isOver(row: number): boolean;
   destroy(row: number): void;
 }
 
@@ -52,7 +53,6 @@ export class Room {
   pressed = false;
 
   private readonly table: ConntrackTable;
-  private readonly clock: Clock;
   private readonly settings: ConntrackSettings;
   private readonly stats: ConntrackStats;
   private readonly ender: ConnectionEnder;
@@ -62,7 +62,6 @@ export class Room {
 
   constructor(parts: RoomParts) {
     this.table = parts.table;
-    this.clock = parts.clock;
     this.settings = parts.settings;
     this.stats = parts.stats;
     this.ender = parts.ender;
@@ -124,7 +123,7 @@ export class Room {
         const row = refs[i]! >> 1;
         // Both directions of a connection may stand in one bucket.
         if (!table.hasStatus(row, Status.Confirmed)) continue;
-        if (table.isOver(row, this.clock)) reaped++;
+        if (this.ender.isOver(row)) reaped++;
         else if (table.hasStatus(row, Status.Assured)) continue;
         else dropped++;
         this.ender.destroy(row);

@@ -1,4 +1,3 @@
-import type { Clock } from '../base/index.ts';
 import { Direction, Status } from './constants.ts';
 import { type ConnectionEnder, isExpendable, type Room } from './room.ts';
 import type { ConntrackTable } from './table.ts';
@@ -11,7 +10,6 @@ const CHEAP_REMOVALS = 64;
 
 export interface SweeperParts {
   table: ConntrackTable;
-  clock: Clock;
   room: Room;
   ender: ConnectionEnder;
 }
@@ -23,7 +21,6 @@ export interface SweeperParts {
  */
 export class Sweeper {
   private readonly table: ConntrackTable;
-  private readonly clock: Clock;
   private readonly room: Room;
   private readonly ender: ConnectionEnder;
   private readonly tuple = new Tuple();
@@ -33,7 +30,6 @@ export class Sweeper {
 
   constructor(parts: SweeperParts) {
     this.table = parts.table;
-    this.clock = parts.clock;
     this.room = parts.room;
     this.ender = parts.ender;
   }
@@ -80,7 +76,7 @@ export class Sweeper {
   private goes(row: number): boolean {
     const { table } = this;
     if (!table.hasStatus(row, Status.Confirmed)) return false;
-    if (table.isOver(row, this.clock)) return true;
+    if (this.ender.isOver(row)) return true;
     return this.pressedRows > 0 && this.room.isTight() && isExpendable(table, row);
   }
 }

@@ -3,7 +3,7 @@ import { type Packet, quotesDatagram } from '../wire/index.ts';
 import { isIcmpFault, isUntrackedByNature, refusalOf } from './admission.ts';
 import { Connections } from './connections.ts';
 import { CtStateBit, Direction, type DirectionCode, Status } from './constants.ts';
-import type { Expectation } from './expectations.ts';
+import type { Expectation } from './expectation.ts';
 import { Field } from './fields.ts';
 import { IcmpErrors, isWellDirected } from './icmp-errors.ts';
 import { ProtocolTrackers } from './protocols/trackers.ts';

@@ -1,6 +1,6 @@
 import type { Clock, InterfaceTable } from '../base/index.ts';
 import { CtStateBit, Direction, Status, TrackReason, Tuple } from '../conntrack/index.ts';
-import { helperId } from '../helpers/index.ts';
+import { type HelperPromise, helperId } from '../helpers/index.ts';
 import {
   Manip,
   type ManipCode,
@@ -87,8 +87,9 @@ export class EngineActions implements RuleActions {
     this.context.ctState = CtStateBit.Untracked;
   }
 
-  assignHelper(name: string): void {
+  assignHelper(name: string, comment: string): void {
     this.flight.helperOfRule = helperId(name);
+    this.flight.helperComment = comment;
   }
 
   assignZone(zone: number, side: ZoneSideCode): void {
@@ -263,6 +264,13 @@ export class EngineActions implements RuleActions {
 
   private emit(): void {
     this.output.emit(this.answers.packet, this.flight.inIf);
+  }
+
+  /** Keeps a helper's promise. It follows on a segment that was let through, so is not rationed. */
+  acknowledge(packet: Packet, promise: HelperPromise): void {
+    this.restore(packet);
+    this.answers.tcpAck(packet, promise.ack, promise.window, promise.timestamp);
+    this.emit();
   }
 
   /** Resets a connection towards both ends, and ends it. */

@@ -1,16 +1,21 @@
 import {
   checksum,
   completeL4Checksum,
+  findTcpOption,
   HEADROOM_BYTES,
   LinkType,
   Packet,
   Proto,
   TcpFlag,
+  TcpOption,
 } from '../wire/index.ts';
 
 const IPV4_LEN = 20;
 const IPV6_LEN = 40;
 const TCP_LEN = 20;
+/** Two NOPs and the timestamps, as RFC 7323 appendix A lays them out. */
+const TIMESTAMPS_LEN = 12;
+const NOP_NOP_TIMESTAMPS = 0x0101080a;
 const ICMP_LEN = 8;
 /** Initial hop limit of what the gateway sends itself. */
 const OWN_TTL = 64;
@@ -60,6 +65,32 @@ export class AnswerBuilder {
     view.setUint16(at + 12, 0x5000 | TcpFlag.Rst | TcpFlag.Ack);
     view.setUint32(at + 14, 0);
     view.setUint16(at + 18, 0);
+    this.finish();
+  }
+
+  /**
+   * An acknowledgement up to `ack` towards the sender of `cause`, in the name of its peer and in the
+   * sender's own numbers. `timestamp` is the peer's last one, 0 for none: it is sent back where
+   * `cause` carries one (RFC 7323 section 3.2).
+   */
+  tcpAck(cause: Packet, ack: number, window: number, timestamp: number): void {
+    const stamp = timestamp === 0 ? 0 : timestampOf(cause);
+    const headerLen = TCP_LEN + (stamp > 0 ? TIMESTAMPS_LEN : 0);
+    this.beginIp(cause.family, Proto.Tcp, headerLen);
+    this.swapAddresses(cause);
+    const { view, l4Offset: at } = this.packet;
+    view.setUint16(at, cause.dstPortOrIcmpTypeCode);
+    view.setUint16(at + 2, cause.srcPortOrIcmpId);
+    view.setInt32(at + 4, cause.ack);
+    view.setInt32(at + 8, ack);
+    view.setUint16(at + 12, (headerLen << 10) | TcpFlag.Ack);
+    view.setUint16(at + 14, window);
+    view.setUint32(at + 16, 0);
+    if (stamp > 0) {
+      view.setUint32(at + TCP_LEN, NOP_NOP_TIMESTAMPS);
+      view.setInt32(at + TCP_LEN + 4, timestamp);
+      view.setInt32(at + TCP_LEN + 8, cause.view.getInt32(stamp + 2));
+    }
     this.finish();
   }
 
@@ -179,6 +210,12 @@ function sequenceAfter(cause: Packet): number {
   const syn = cause.tcpFlags & TcpFlag.Syn ? 1 : 0;
   const fin = cause.tcpFlags & TcpFlag.Fin ? 1 : 0;
   return (cause.seq + cause.payloadLen + syn + fin) | 0;
+}
+
+/** Where the timestamps of a segment stand, 0 or less where it has none that are whole. */
+function timestampOf(cause: Packet): number {
+  const at = findTcpOption(cause, TcpOption.Timestamps);
+  return at > 0 && cause.bytes[at + 1] === 10 ? at : 0;
 }
 
 function mayAnswer(cause: Packet): boolean {

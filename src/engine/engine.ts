@@ -74,6 +74,7 @@ export class Engine {
     this.tracking.invalidLog.logged = this.actions.logged;
     this.context = this.actions.context;
     this.tracking.conntrack.listen(relayOf(() => this.listener, this.tracking));
+    this.tracking.ftp.setDirectives(parts.rules.ruleSet.ftp);
     this.tracking.ftp.listener = {
       announcementRefused: (refusal) => this.listener?.announcementRefused(refusal),
       controlEncrypted: (event) => this.listener?.controlEncrypted(event),
@@ -88,6 +89,7 @@ export class Engine {
   /** Takes a new rule set into use between two packets; the tables are kept. */
   setRules(rules: CompiledRules): void {
     this.rules = rules;
+    this.tracking.ftp.setDirectives(rules.ruleSet.ftp);
   }
 
   /** Says where NFLOG rules lead; null for nowhere. */
@@ -125,7 +127,7 @@ export class Engine {
     this.begin(packet, inIf);
     const decoded = this.assembly.decode(packet, Hook.Prerouting, inIf);
     if (decoded === Decode.NotIp) return this.ignore();
-    if (this.flight.withheld) return this.withhold();
+    if (this.flight.withheld) return this.stop();
     if (decoded !== Decode.Ok && decoded < Decode.TruncatedL4) {
       this.flight.malformed = decodeName(decoded);
       return this.drop(DropReason.Malformed);
@@ -137,7 +139,7 @@ export class Engine {
       this.track(packet, Hook.Prerouting, transportFault(packet, decoded, this.checksums)) &&
       this.walk(TableId.Mangle, Hook.Prerouting) &&
       this.translate(packet, Hook.Prerouting, Manip.Destination);
-    if (!passed) return this.finishDrop();
+    if (!passed) return this.stop();
     const kind = this.routes.lookup(packet);
     if (kind === RouteKind.Local || kind === RouteKind.Broadcast) return this.input(packet);
     return this.forward(packet, kind);
@@ -150,7 +152,7 @@ export class Engine {
   processOutput(packet: Packet, outIf: number): OutcomeCode {
     this.begin(packet, -1);
     const decoded = this.assembly.decode(packet, Hook.Output, outIf);
-    if (this.flight.withheld) return this.withhold();
+    if (this.flight.withheld) return this.stop();
     if (decoded !== Decode.Ok) return this.ignore();
     this.leaveBy(outIf);
     const passed =
@@ -160,7 +162,7 @@ export class Engine {
       this.walk(TableId.Filter, Hook.Output) &&
       this.walk(TableId.Security, Hook.Output) &&
       this.postrouting(packet);
-    return passed ? this.finishForward(packet) : this.finishDrop();
+    return passed ? this.finishForward(packet) : this.stop();
   }
 
   /**
@@ -205,7 +207,7 @@ export class Engine {
       this.walk(TableId.Security, Hook.Input) &&
       this.translate(packet, Hook.Input, Manip.Source) &&
       this.tracking.leave(packet, this.actions);
-    if (!passed) return this.finishDrop();
+    if (!passed) return this.stop();
     this.counters.delivered++;
     return Outcome.Deliver;
   }
@@ -227,7 +229,7 @@ export class Engine {
       this.walk(TableId.Filter, Hook.Forward) &&
       this.walk(TableId.Security, Hook.Forward) &&
       this.postrouting(packet);
-    return passed ? this.finishForward(packet) : this.finishDrop();
+    return passed ? this.finishForward(packet) : this.stop();
   }
 
   private refuseRoute(kind: number): OutcomeCode {
@@ -319,20 +321,19 @@ export class Engine {
 
   private drop(reason: DropReasonCode): OutcomeCode {
     this.flight.reason = reason;
-    return this.finishDrop();
+    return this.stop();
   }
 
-  private finishDrop(): OutcomeCode {
+  /** It goes no further: dropped for a reason, or kept. */
+  private stop(): OutcomeCode {
+    if (this.flight.withheld && this.flight.reason === DropReason.None) {
+      this.counters.held++;
+      return Outcome.Hold;
+    }
     this.tracking.discardUnconfirmed();
     this.counters.dropped++;
     this.drops[this.flight.reason]! += 1;
     return Outcome.Drop;
-  }
-
-  private withhold(): OutcomeCode {
-    if (this.flight.reason !== DropReason.None) return this.finishDrop();
-    this.counters.held++;
-    return Outcome.Hold;
   }
 
   private ignore(): OutcomeCode {

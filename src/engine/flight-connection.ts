@@ -99,7 +99,7 @@ export class FlightConnection implements ConnectionView {
   isOpen(row: number, id: number): boolean {
     const { table } = this.conntrack;
     if (!table.inUse(row) || table.get(row, Field.Id) !== id) return false;
-    if (table.isOver(row, this.clock)) return false;
+    if (this.conntrack.isOver(row)) return false;
     if (table.protocol(row) !== Proto.Tcp) return true;
     const state = table.get(row, Field.State);
     return state !== TcpState.TimeWait && state !== TcpState.Close;

@@ -29,11 +29,16 @@ export class Flight {
   chain: Chain | null = null;
   /** Addresses, ports or payload were changed. */
   rewritten = false;
-  /** It goes no further: a fragment that waits for others, or one that is dropped with a reason. */
+  /**
+   * It goes no further, without being dropped where there is no reason: a fragment that waits for
+   * others, a segment that a helper keeps.
+   */
   withheld = false;
   /** What the raw table asked for. */
   untracked = false;
   helperOfRule = 0;
+  /** The `--comment` of the rule that asked for the helper; '' where it has none. */
+  helperComment = '';
   readonly template = new Template();
 
   begin(inIf: number): void {
@@ -51,6 +56,7 @@ export class Flight {
     this.withheld = false;
     this.untracked = false;
     this.helperOfRule = 0;
+    this.helperComment = '';
     this.template.clear();
   }
 

@@ -13,14 +13,14 @@ export interface EngineListener extends Omit<ConntrackListener, 'tableFull'>, Ft
 /** Passes on what happens to the tables; what the engine keeps of an ended connection goes after. */
 export function relayOf(
   listener: () => EngineListener | null,
-  sideTables: { forgetSideTables(row: number): void },
+  sideTables: { connectionEnded(row: number): void },
 ): ConntrackListener {
   return {
     connectionNew: (row) => listener()?.connectionNew(row),
     connectionUpdate: (row) => listener()?.connectionUpdate(row),
     connectionDestroy: (row) => {
       listener()?.connectionDestroy(row);
-      sideTables.forgetSideTables(row);
+      sideTables.connectionEnded(row);
     },
     tableFull: (suppressed) => {
       const logged = (line: string) => listener()?.logged(line, WARNING);

@@ -12,7 +12,7 @@ export const Outcome = {
   Deliver: 2,
   /** None of the engine's business (not IP, neighbour discovery): the host sees to it. */
   Ignore: 3,
-  /** A fragment, kept until the rest of its datagram comes: nothing is to be done. */
+  /** Kept, a fragment until the rest of its datagram comes, or by a helper: nothing is to be done. */
   Hold: 4,
 } as const;
 export type OutcomeCode = 0 | 1 | 2 | 3 | 4;
@@ -35,7 +35,7 @@ export interface EngineCounters {
   delivered: number;
   dropped: number;
   ignored: number;
-  /** Fragments that were kept; those given up later count as dropped, too. */
+  /** Packets that were kept; fragments among them that are given up later count as dropped, too. */
   held: number;
   /** Datagrams that were put together. */
   reassembled: number;

@@ -8,7 +8,13 @@ import {
   type TrackReasonCode,
   Tuple,
 } from '../conntrack/index.ts';
-import { FtpHelper, HelperId, HelperVerdict, helperName } from '../helpers/index.ts';
+import {
+  FtpHelper,
+  HelperId,
+  type HelperPromise,
+  HelperVerdict,
+  helperName,
+} from '../helpers/index.ts';
 import { ErrorNat, IcmpErrorNat, type ManipCode, Nat, SeqAdjustTable } from '../nat/index.ts';
 import type { RuleContext } from '../rules/index.ts';
 import { type Packet, Proto, quotesDatagram } from '../wire/index.ts';
@@ -17,9 +23,10 @@ import { InvalidLog } from './invalid-log.ts';
 import type { EngineParts } from './parts.ts';
 import { DropReason } from './reasons.ts';
 
-/** Answers towards both ends of a connection; implemented by the engine's actions. */
-export interface ConnectionResetter {
+/** Answers towards the ends of a connection; implemented by the engine's actions. */
+export interface ConnectionAnswers {
   resetConnection(packet: Packet): void;
+  acknowledge(packet: Packet, promise: HelperPromise): void;
 }
 
 /** The connection side of the pipeline: tracker, translations, helper, sequence adjustment. */
@@ -103,15 +110,17 @@ export class Tracking {
   }
 
   /** The last steps before a packet goes: helper, sequence adjustment, confirmation. */
-  leave(packet: Packet, resetter: ConnectionResetter): boolean {
-    const { row } = this.flight;
+  leave(packet: Packet, answers: ConnectionAnswers): boolean {
+    const { row, direction } = this.flight;
     // An error is followed by no helper, and its numbers are no sequence numbers.
     if (row < 0 || quotesDatagram(packet)) return true;
     const isNew = !this.isConfirmed();
     if (isNew) this.attachHelper(packet);
     const { table } = this.conntrack;
-    if (table.helper(row) === HelperId.Ftp && !this.help(packet, resetter)) return false;
+    const isHelped = table.helper(row) === HelperId.Ftp;
+    if (isHelped && !this.help(packet, answers)) return false;
     if (table.hasStatus(row, Status.SeqAdjust) && !this.adjust(packet)) return false;
+    if (isHelped) this.ftp.lift(packet, row, direction);
     return !isNew || this.confirm();
   }
 
@@ -129,7 +138,7 @@ export class Tracking {
     const { table } = this.conntrack;
     // Under translation its lines would have to be rewritten, and they are on the wire.
     if (table.hasStatus(row, Status.SrcNat | Status.DstNat)) return;
-    if (table.helper(row) === HelperId.Ftp) this.ftp.handle(packet, row, direction);
+    if (table.helper(row) === HelperId.Ftp) this.ftp.observe(packet, row, direction);
   }
 
   /** A rule's `CT --helper`, else the helper of the port, on either side of a translation. */
@@ -142,6 +151,7 @@ export class Tracking {
     if (helper === 0) return;
     table.setHelper(row, helper);
     table.addStatus(row, Status.Helper);
+    if (helper === HelperId.Ftp) this.ftp.attach(row, this.flight.helperComment);
   }
 
   private isFtpPort(): boolean {
@@ -153,17 +163,26 @@ export class Tracking {
     return ftpPorts.includes(asked) || ftpPorts.includes(tuple.srcPort);
   }
 
-  private help(packet: Packet, resetter: ConnectionResetter): boolean {
+  private help(packet: Packet, answers: ConnectionAnswers): boolean {
     const { flight, ftp } = this;
     const edited = ftp.edited;
     const verdict = ftp.handle(packet, flight.row, flight.direction);
     if (ftp.edited !== edited) flight.rewritten = true;
     if (verdict === HelperVerdict.Accept) return true;
-    if (verdict === HelperVerdict.Reset) {
-      resetter.resetConnection(packet);
+    if (verdict === HelperVerdict.Hold) {
+      this.hold(packet, answers);
+    } else if (verdict === HelperVerdict.Reset) {
+      answers.resetConnection(packet);
       flight.reason = DropReason.HelperReset;
     } else flight.reason = DropReason.HelperDrop;
     return false;
+  }
+
+  /** The packet ends here as one that was let through: its connection is known from now on. */
+  private hold(packet: Packet, answers: ConnectionAnswers): void {
+    if (!this.isConfirmed() && !this.confirm()) return;
+    this.flight.withheld = true;
+    if (this.ftp.promise.isDue) answers.acknowledge(packet, this.ftp.promise);
   }
 
   private adjust(packet: Packet): boolean {
@@ -193,7 +212,21 @@ export class Tracking {
     this.flight.row = -1;
   }
 
-  forgetSideTables(row: number): void {
+  /** The connection in `row` is about to be forgotten; its row can still be read. */
+  connectionEnded(row: number): void {
+    const { conntrack, ftp } = this;
+    const { table } = conntrack;
+    const master = conntrack.masterOf(row);
+    if (master >= 0 && table.helper(master) === HelperId.Ftp) {
+      ftp.dataEnded(
+        master,
+        table.bytes(row, Direction.Original) + table.bytes(row, Direction.Reply),
+      );
+    }
+    this.forgetSideTables(row);
+  }
+
+  private forgetSideTables(row: number): void {
     const { table } = this.conntrack;
     if (table.hasStatus(row, Status.SeqAdjust)) this.seqAdjust.forget(row);
     if (table.helper(row) === HelperId.Ftp) this.ftp.forget(row);

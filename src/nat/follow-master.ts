@@ -16,12 +16,14 @@ export function followMaster(
   row: number,
   expectation: Expectation,
 ): void {
-  const { direction, family, masterRow, savedAddress, savedPort } = expectation;
+  const { direction, dport, family, masterRow, savedAddress, savedPort } = expectation;
   const otherWay = direction === Direction.Original ? Direction.Reply : Direction.Original;
   table.readTuple(masterRow, otherWay, tuple);
   range.at(family, tuple.d0, tuple.d1, tuple.d2, tuple.d3, 0);
   nat.bind(row, range, Manip.Source);
   const [w0, w1, w2, w3] = savedAddress;
-  range.at(family, w0, w1, w2, w3, savedPort);
+  table.readTuple(row, Direction.Original, tuple);
+  // Of a span, each port leads to the one at the same place behind it.
+  range.at(family, w0, w1, w2, w3, savedPort + tuple.dstPort - dport);
   nat.bind(row, range, Manip.Destination);
 }

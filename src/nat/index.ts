@@ -9,7 +9,13 @@ export { Nat } from './binding.ts';
 export { followMaster } from './follow-master.ts';
 export { ErrorNat, IcmpErrorNat } from './icmp-error.ts';
 export { hasPorts, Manip, type ManipCode, PinnedRange } from './ranges.ts';
-export { overwritePayload, replacePayload } from './replace-payload.ts';
+export {
+  clearTcpFlag,
+  overwritePayload,
+  replacePayload,
+  replaceSegment,
+  replaceSequence,
+} from './replace-payload.ts';
 export { rewriteDestination, rewriteSource } from './rewrite.ts';
-export { SeqAdjust } from './seqadj.ts';
+export { SeqAdjust, setAcknowledgement } from './seqadj.ts';
 export { SeqAdjustTable } from './seqadj-table.ts';

@@ -134,6 +134,11 @@ export class SeqAdjust {
   }
 }
 
+/** Sets the acknowledgement of a segment, and mends its checksum. */
+export function setAcknowledgement(packet: Packet, ack: number): void {
+  packet.ack = replaceWord(packet, packet.l4Offset + 8, packet.ack, ack);
+}
+
 /** SACK edges (RFC 2018) are acknowledgements too. */
 function adjustSack(packet: Packet, heard: StreamShift): boolean {
   const at = findTcpOption(packet, TcpOption.Sack);

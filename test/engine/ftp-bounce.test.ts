@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { Outcome } from '../../src/engine/index.ts';
 import { ftpWith } from '../support/ftp-options.ts';
 import { makeGateway } from '../support/gateway.ts';
 import { buildTcp } from '../support/packets.ts';
@@ -14,8 +15,9 @@ describe('bounce policies in the engine', () => {
   };
 
   test('drop', () => {
-    const { gateway, left } = bounced('drop');
-    assert.equal(left.reason, 'ftp-blocked');
+    const { gateway, ftp, left } = bounced('drop');
+    assert.equal(left.outcome, Outcome.Hold);
+    assert.equal(ftp.server.received, '');
     assert.equal(gateway.expectations, 0);
     assert.deepEqual(gateway.eventTexts('refused'), ['address-mismatch']);
   });
@@ -46,7 +48,7 @@ describe('bounce policies in the engine', () => {
       rules: nat('-A POSTROUTING -o wan -j SNAT --to-source 203.0.113.1') + filter,
       settings: { ftp: ftpWith({ bounce: 'reset' }) },
     });
-    const ftp = new TcpSession(gateway).connect();
+    const ftp = new TcpSession(gateway).connect().greet();
     ftp.clientSays('PORT 192,168,1,10,200,10\r\n');
     ftp.serverSays('200 ok\r\n');
     const left = ftp.clientSays('PORT 10,9,9,9,200,10\r\n');
@@ -67,7 +69,10 @@ describe('bounce policies in the engine', () => {
       client: { interfaceName: 'wan', address: server },
       server: { interfaceName: 'lan', address: '192.168.1.20' },
       target: { address: '203.0.113.1', port: 21 },
-    }).connect();
+    })
+      .connect()
+      .greet();
+    ftp.clientSays('PASV\r\n');
     ftp.serverSays('227 Entering Passive Mode (192,168,1,20,117,48).\r\n');
     assert.notEqual(ftp.client.expected, ftp.server.next);
     const left = ftp.clientSays('PORT 10,9,9,9,200,10\r\n');

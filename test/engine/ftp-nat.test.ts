@@ -11,8 +11,7 @@ describe('under source NAT', () => {
 
   test('PORT shrinks, and traffic goes on both ways with right numbers', () => {
     const gateway = makeGateway({ rules });
-    const ftp = new TcpSession(gateway, { client: { address: '192.168.1.100' } }).connect();
-    ftp.serverSays('220 hello\r\n');
+    const ftp = new TcpSession(gateway, { client: { address: '192.168.1.100' } }).connect().greet();
     const commands = ['USER x\r\n', 'PORT 192,168,1,100,200,10\r\n', 'LIST\r\n', 'NOOP\r\n'];
     for (const command of commands) {
       ftp.clientSays(command);
@@ -28,7 +27,7 @@ describe('under source NAT', () => {
     const grow = nat('-A POSTROUTING -o wan -j SNAT --to-source 203.100.113.101') + filter;
     const gateway = makeGateway({ rules: grow });
     const iss = 0xffff_ff80;
-    const ftp = new TcpSession(gateway, { client: { iss } }).connect();
+    const ftp = new TcpSession(gateway, { client: { iss } }).connect().greet();
     for (let i = 0; i < 20; i++) {
       ftp.clientSays(`PORT 192,168,1,10,200,${i}\r\n`);
       ftp.serverSays(`200 command ${i} ok\r\n`);
@@ -38,13 +37,14 @@ describe('under source NAT', () => {
       lines.slice(0, 20),
       [...lines.keys()].slice(0, 20).map((i) => `PORT 203,100,113,101,200,${i}`),
     );
-    ftp.close();
     assert.equal(gateway.expectations, 1, 'one for each control connection');
+    ftp.close();
+    assert.equal(gateway.expectations, 0);
   });
 
   test('a retransmitted PORT is rewritten the same way and counted once', () => {
     const gateway = makeGateway({ rules });
-    const ftp = new TcpSession(gateway).connect();
+    const ftp = new TcpSession(gateway).connect().greet();
     const text = 'PORT 192,168,1,10,200,10\r\n';
     const segment = { payload: text, flags: 'PA' };
     const again = ftp.client.segment(segment);
@@ -62,7 +62,7 @@ describe('under source NAT', () => {
 
   test('the server’s selective acknowledgements speak the client’s numbers', () => {
     const gateway = makeGateway({ rules });
-    const ftp = new TcpSession(gateway, { client: { address: '192.168.1.100' } }).connect();
+    const ftp = new TcpSession(gateway, { client: { address: '192.168.1.100' } }).connect().greet();
     ftp.clientSays('PORT 192,168,1,100,200,10\r\n');
     const before = ftp.client.next;
     const edge = ftp.server.expected;
@@ -77,13 +77,17 @@ describe('under source NAT', () => {
 
   test('the next connection in the same row knows nothing of the one before', () => {
     const gateway = makeGateway({ rules });
-    const first = new TcpSession(gateway, { client: { address: '192.168.1.100' } }).connect();
+    const first = new TcpSession(gateway, { client: { address: '192.168.1.100' } })
+      .connect()
+      .greet();
     first.clientSays('PORT 192,168,1,100,200,10\r\n');
     gateway.inject('lan', first.client.segment({ flags: 'R' }));
     gateway.now(60);
     assert.equal(gateway.connections, 0);
     // The same numbers again: an edit or a shift that was kept would show.
-    const second = new TcpSession(gateway, { client: { address: '192.168.1.100' } }).connect();
+    const second = new TcpSession(gateway, { client: { address: '192.168.1.100' } })
+      .connect()
+      .greet();
     second.clientSays('STAT 192,168,1,100,200,10\r\n');
     second.serverSays('500\r\n');
     second.clientSays('QUIT\r\n');
@@ -95,7 +99,7 @@ describe('under source NAT', () => {
 
   test('damaged options on an adjusted connection are dropped', () => {
     const gateway = makeGateway({ rules });
-    const ftp = new TcpSession(gateway).connect();
+    const ftp = new TcpSession(gateway).connect().greet();
     ftp.clientSays('PORT 192,168,1,10,200,10\r\n');
     const left = ftp.inject(ftp.server, { options: Uint8Array.of(5, 1, 0, 0) });
     assert.equal(left.reason, 'damaged-tcp-options');
@@ -107,7 +111,7 @@ describe('under source NAT', () => {
         nat('-A PREROUTING -j ACCEPT', '-A POSTROUTING -o wan -j SNAT --to-source 203.0.113.1') +
         filter,
     });
-    const ftp = new TcpSession(gateway).connect();
+    const ftp = new TcpSession(gateway).connect().greet();
     ftp.clientSays('PORT 192,168,1,10,200,10\r\n');
     const consulted = [
       gateway.count('nat', 'PREROUTING', 1),
@@ -129,7 +133,7 @@ describe('under source NAT', () => {
     const related = '*filter\n-A FORWARD -m conntrack --ctstate DNAT\nCOMMIT\n';
     const source = nat('-A POSTROUTING -o wan -j SNAT --to-source 203.0.113.1');
     const gateway = makeGateway({ rules: source + related });
-    const ftp = new TcpSession(gateway).connect();
+    const ftp = new TcpSession(gateway).connect().greet();
     ftp.clientSays('PORT 192,168,1,10,200,10\r\n');
     assert.equal(gateway.count('filter', 'FORWARD', 1), 0);
     activeData(gateway, ftp.server.received);
@@ -139,7 +143,9 @@ describe('under source NAT', () => {
   test('two clients announce one port: the second gets another, both are reached', () => {
     const gateway = makeGateway({ rules });
     const lines = [10, 11].map((i) => {
-      const ftp = new TcpSession(gateway, { client: { address: `192.168.1.${i}` } }).connect();
+      const ftp = new TcpSession(gateway, { client: { address: `192.168.1.${i}` } })
+        .connect()
+        .greet();
       ftp.clientSays(`PORT 192,168,1,${i},200,10\r\n`);
       return ftp.server.received;
     });
@@ -153,7 +159,7 @@ describe('under source NAT', () => {
 
   test('passive: nothing is rewritten, the client’s data connection is translated', () => {
     const gateway = makeGateway({ rules });
-    const ftp = new TcpSession(gateway).connect();
+    const ftp = new TcpSession(gateway).connect().greet();
     ftp.clientSays('PASV\r\n');
     ftp.serverSays('227 Entering Passive Mode (198,51,100,9,117,48).\r\n');
     assert.match(ftp.client.received, /\(198,51,100,9,117,48\)/);
@@ -175,10 +181,10 @@ describe('under destination NAT', () => {
 
   test('227 names the public address, and the data connection arrives inside', () => {
     const gateway = makeGateway({ rules });
-    const ftp = new TcpSession(gateway, inside).connect();
+    const ftp = new TcpSession(gateway, inside).connect().greet();
     ftp.clientSays('PASV\r\n');
     ftp.serverSays('227 Entering Passive Mode (192,168,1,20,117,48).\r\n');
-    assert.equal(ftp.client.received, '227 Entering Passive Mode (203,0,113,1,117,48).\r\n');
+    assert.match(ftp.client.received, /\n227 Entering Passive Mode \(203,0,113,1,117,48\)\.\r\n$/);
     ftp.clientSays('RETR x\r\n');
     ftp.serverSays('150 go\r\n');
     const ends = { src: server, dst: '203.0.113.1', sport: 40_001, dport: 30_000 };
@@ -191,7 +197,7 @@ describe('under destination NAT', () => {
 
   test('active: the server’s data connection comes from the public address, port 20', () => {
     const gateway = makeGateway({ rules });
-    const ftp = new TcpSession(gateway, inside).connect();
+    const ftp = new TcpSession(gateway, inside).connect().greet();
     ftp.clientSays('PORT 198,51,100,9,200,10\r\n');
     assert.equal(ftp.server.received, 'PORT 198,51,100,9,200,10\r\n');
     const ends = { src: '192.168.1.20', dst: server, sport: 20, dport: 51_210 };
@@ -205,7 +211,7 @@ describe('under destination NAT', () => {
       filter;
     const gateway = makeGateway({ rules: odd });
     const target = { address: '203.0.113.1', port: 2121 };
-    const ftp = new TcpSession(gateway, { ...inside, target }).connect();
+    const ftp = new TcpSession(gateway, { ...inside, target }).connect().greet();
     ftp.clientSays('PASV\r\n');
     ftp.serverSays('227 Entering Passive Mode (192,168,1,20,117,48).\r\n');
     assert.match(ftp.client.received, /203,0,113,1/);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { CtStateBit, Status } from '../../src/conntrack/index.ts';
 import { Outcome } from '../../src/engine/index.ts';
+import { ftpWith } from '../support/ftp-options.ts';
 import { makeGateway } from '../support/gateway.ts';
 import { buildTcp } from '../support/packets.ts';
 import { TcpSession } from '../support/tcp-session.ts';
@@ -10,8 +11,7 @@ import { activeData, filter, nat, server } from './ftp-rules.ts';
 describe('without translation', () => {
   test('PORT: the data connection is RELATED, once, and ends up established', () => {
     const gateway = makeGateway({ rules: filter });
-    const ftp = new TcpSession(gateway).connect();
-    ftp.serverSays('220 hello\r\n');
+    const ftp = new TcpSession(gateway).connect().greet();
     ftp.clientSays('PORT 192,168,1,10,200,10\r\n');
     assert.equal(ftp.server.received, 'PORT 192,168,1,10,200,10\r\n');
     assert.deepEqual(gateway.eventTexts('expect-new'), [`${server}>192.168.1.10:51210`]);
@@ -30,11 +30,13 @@ describe('without translation', () => {
   });
 
   test('a data connection to a control port has no helper of its own', () => {
-    const gateway = makeGateway();
+    const gateway = makeGateway({ settings: { ftp: ftpWith({ minPort: 1 }) } });
     const ftp = new TcpSession(gateway, {
       client: { interfaceName: 'wan', address: server },
       server: { interfaceName: 'lan', address: '192.168.1.20' },
-    }).connect();
+    })
+      .connect()
+      .greet();
     ftp.clientSays(`PORT ${server.replaceAll('.', ',')},0,21\r\n`);
     const ends = { src: '192.168.1.20', dst: server, sport: 20, dport: 21 };
     gateway.inject('lan', buildTcp({ ...ends, flags: 'S' }));
@@ -46,7 +48,7 @@ describe('without translation', () => {
 
   test('an expectation that nobody fulfils ends after 300 seconds', () => {
     const gateway = makeGateway({ rules: filter });
-    const ftp = new TcpSession(gateway).connect();
+    const ftp = new TcpSession(gateway).connect().greet();
     ftp.clientSays('PORT 192,168,1,10,200,10\r\n');
     gateway.now(299);
     assert.equal(gateway.expectations, 1);
@@ -57,7 +59,7 @@ describe('without translation', () => {
 
   test('a data connection that the rules drop is not entered', () => {
     const gateway = makeGateway({ rules: filter.replace(/.*--helper ftp.*\n/, '') });
-    const ftp = new TcpSession(gateway).connect();
+    const ftp = new TcpSession(gateway).connect().greet();
     ftp.clientSays('PORT 192,168,1,10,200,10\r\n');
     assert.equal(activeData(gateway, '192,168,1,10,200,10').reason, 'policy');
     assert.equal(gateway.connections, 1);
@@ -67,7 +69,7 @@ describe('without translation', () => {
 describe('which connections have the helper', () => {
   const expects = (rules: string, port: number, ftpPorts: readonly number[]) => {
     const gateway = makeGateway({ rules, settings: { ftpPorts } });
-    const ftp = new TcpSession(gateway, { server: { port } }).connect();
+    const ftp = new TcpSession(gateway, { server: { port } }).connect().greet();
     ftp.clientSays('PORT 192,168,1,10,200,10\r\n');
     return gateway.expectations;
   };
@@ -93,7 +95,9 @@ describe('IPv6', () => {
       const ftp = new TcpSession(gateway, {
         client: { address: 'fd00:1::10' },
         server: { address: '2001:db8:9::9' },
-      }).connect();
+      })
+        .connect()
+        .greet();
       ftp.clientSays('EPRT |2|fd00:1::10|51210|\r\n');
       ftp.serverSays('200 ok\r\n');
       ftp.clientSays('LIST\r\n');

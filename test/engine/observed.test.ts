@@ -48,11 +48,29 @@ describe('FTP', () => {
     gateway.inject('wan', buildTcp({ ...there, flags: 'S', seq: 100 }));
     observe(gateway, buildTcp({ ...back, flags: 'SA', seq: 900, ack: 101 }));
     gateway.inject('wan', buildTcp({ ...there, flags: 'A', seq: 101, ack: 901 }));
+    observe(gateway, buildTcp({ ...back, flags: 'PA', seq: 901, ack: 101, payload: '220 hi\r\n' }));
+    gateway.inject(
+      'wan',
+      buildTcp({ ...there, flags: 'PA', seq: 101, ack: 909, payload: 'PASV\r\n' }),
+    );
     const payload = '227 Entering Passive Mode (203,0,113,1,117,48).\r\n';
-    observe(gateway, buildTcp({ ...back, flags: 'PA', seq: 901, ack: 101, payload }));
+    observe(gateway, buildTcp({ ...back, flags: 'PA', seq: 909, ack: 107, payload }));
     const syn = { src: peer, dst: gatewayOutside, sport: 40_001, dport: 30_000, flags: 'S' };
     assert.equal(gateway.inject('wan', buildTcp({ ...syn, dport: 30_001 })).reason, 'policy');
     assert.equal(gateway.inject('wan', buildTcp(syn)).outcome, Outcome.Deliver);
+  });
+
+  test('a server on the gateway: a bounce that comes in is struck out all the same', () => {
+    const gateway = makeGateway({ rules: guarded });
+    gateway.inject('wan', buildTcp({ ...there, flags: 'S', seq: 100 }));
+    observe(gateway, buildTcp({ ...back, flags: 'SA', seq: 900, ack: 101 }));
+    gateway.inject('wan', buildTcp({ ...there, flags: 'A', seq: 101, ack: 901 }));
+    const payload = 'PORT 10,9,9,9,200,10\r\n';
+    const left = gateway.inject(
+      'wan',
+      buildTcp({ ...there, flags: 'PA', seq: 101, ack: 901, payload }),
+    );
+    assert.equal(left.seen?.text, 'XXXX 10,9,9,9,200,10\r\n');
   });
 
   test('a redirected server: its 227 cannot be rewritten, so it opens nothing', () => {
@@ -62,8 +80,13 @@ describe('FTP', () => {
     gateway.inject('wan', buildTcp({ ...odd, flags: 'S', seq: 100 }));
     observe(gateway, buildTcp({ ...back, flags: 'SA', seq: 900, ack: 101 }));
     gateway.inject('wan', buildTcp({ ...odd, flags: 'A', seq: 101, ack: 901 }));
+    observe(gateway, buildTcp({ ...back, flags: 'PA', seq: 901, ack: 101, payload: '220 hi\r\n' }));
+    gateway.inject(
+      'wan',
+      buildTcp({ ...odd, flags: 'PA', seq: 101, ack: 909, payload: 'PASV\r\n' }),
+    );
     const payload = '227 Entering Passive Mode (203,0,113,1,117,48).\r\n';
-    observe(gateway, buildTcp({ ...back, flags: 'PA', seq: 901, ack: 101, payload }));
+    observe(gateway, buildTcp({ ...back, flags: 'PA', seq: 909, ack: 107, payload }));
     assert.equal(gateway.connections, 1);
     assert.equal(gateway.expectations, 0);
   });
@@ -75,8 +98,12 @@ describe('FTP', () => {
     observe(gateway, buildTcp({ ...own, flags: 'S', seq: 100 }));
     gateway.inject('wan', buildTcp({ ...its, flags: 'SA', seq: 900, ack: 101 }));
     observe(gateway, buildTcp({ ...own, flags: 'A', seq: 101, ack: 901 }));
+    gateway.inject(
+      'wan',
+      buildTcp({ ...its, flags: 'PA', seq: 901, ack: 101, payload: '220 hi\r\n' }),
+    );
     const payload = 'PORT 203,0,113,1,200,10\r\n';
-    observe(gateway, buildTcp({ ...own, flags: 'PA', seq: 101, ack: 901, payload }));
+    observe(gateway, buildTcp({ ...own, flags: 'PA', seq: 101, ack: 909, payload }));
     const syn = { src: peer, dst: gatewayOutside, sport: 20, dport: 51_210, flags: 'S' };
     assert.equal(gateway.inject('wan', buildTcp(syn)).outcome, Outcome.Deliver);
   });

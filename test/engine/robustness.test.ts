@@ -158,7 +158,8 @@ for (const bounce of ['reject', 'drop', 'reset', 'pass'] as const) {
       if (n % 200 === 0) assertNoLeak(gateway);
     }
     const { counters, drops } = engine;
-    const total = counters.forwarded + counters.delivered + counters.dropped + counters.ignored;
+    const { forwarded, delivered, dropped, ignored, held } = counters;
+    const total = forwarded + delivered + dropped + ignored + held;
     assert.equal(counters.packets, 8000);
     assert.equal(total, 8000);
     assert.equal(
@@ -166,7 +167,7 @@ for (const bounce of ['reject', 'drop', 'reset', 'pass'] as const) {
       counters.dropped,
     );
     assert.equal(drops[0], 0, 'no drop without a reason');
-    assert.ok(counters.forwarded > 1000 && counters.dropped > 500 && counters.rewritten > 500);
+    assert.ok(counters.forwarded > 1000 && counters.dropped > 500 && counters.rewritten > 400);
     const born = gateway.eventTexts('new').length;
     const ended = gateway.eventTexts('destroy').length;
     assert.equal(born - ended, gateway.connections);

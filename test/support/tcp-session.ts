@@ -110,6 +110,12 @@ export class TcpSession {
     return this;
   }
 
+  /** The server's first words, as servers of FTP have them. */
+  greet(): this {
+    this.serverSays('220 hello\r\n');
+    return this;
+  }
+
   /** Sends the SYN only. */
   open(): Left {
     return this.inject(this.client, { flags: 'S', ack: 0 });
