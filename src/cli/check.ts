@@ -65,15 +65,16 @@ export function runCheck(
     ...errors.map((error) => messageOf(error, 'error', read)),
   ];
   const count = messages.filter(({ severity }) => severity === 'error').length;
-  const rules = countRules(ruleSet);
-  if (options.json) streams.stdout(jsonReport(files, messages, rules));
-  else textReport(files, messages, rules, streams);
+  const loaded = { rules: countRules(ruleSet), directives: ruleSet?.ftp.length ?? 0 };
+  if (options.json) streams.stdout(jsonReport(files, messages, loaded));
+  else textReport(files, messages, loaded, streams);
   if (errors[0] !== undefined) return errors[0].exitCode;
   return count === 0 ? Exit.Ok : Exit.Failure;
 }
 
 function isRefusedByStrict(warning: RuleWarning, lint: readonly RuleWarning[]): boolean {
-  return warning.code === 'not-enforced' || lint.includes(warning);
+  const isIdle = warning.code === 'not-enforced' || warning.code === 'doubtful-directive';
+  return isIdle || lint.includes(warning);
 }
 
 function messageOf(
@@ -107,20 +108,30 @@ function countRules(ruleSet: RuleSet | null): number {
     .reduce((sum, chain) => sum + chain.rules.length, 0);
 }
 
-function jsonReport(files: readonly string[], messages: readonly Message[], rules: number): string {
+/** What the files hold; nothing where they do not load. */
+interface Loaded {
+  readonly rules: number;
+  readonly directives: number;
+}
+
+function jsonReport(
+  files: readonly string[],
+  messages: readonly Message[],
+  loaded: Loaded,
+): string {
   const of = (severity: Message['severity']) =>
     messages
       .filter((message) => message.severity === severity)
       .map(({ sourceLine: _, ...shown }) => shown);
   const [errors, warnings] = [of('error'), of('warning')];
-  const counts = { errors: errors.length, warnings: warnings.length, rules };
+  const counts = { errors: errors.length, warnings: warnings.length, ...loaded };
   return `${JSON.stringify({ files, errors, warnings, counts })}\n`;
 }
 
 function textReport(
   files: readonly string[],
   messages: readonly Message[],
-  rules: number,
+  { rules, directives }: Loaded,
   { stdout, stderr }: Streams,
 ): void {
   for (const message of messages) stderr(`${formatMessage(message)}\n`);
@@ -128,7 +139,13 @@ function textReport(
   const warnings = messages.length - errors;
   const besides = warnings === 0 ? '' : `, ${plural(warnings, 'warning')}`;
   if (errors > 0) stderr(`pinhole check: ${plural(errors, 'error')}${besides}\n`);
-  else stdout(`${files.join(' ')}: OK, ${plural(rules, 'rule')}${besides}\n`);
+  else {
+    const read =
+      directives === 0
+        ? plural(rules, 'rule')
+        : `${plural(rules, 'rule')}, ${plural(directives, 'directive')}`;
+    stdout(`${files.join(' ')}: OK, ${read}${besides}\n`);
+  }
 }
 
 function plural(count: number, word: string): string {

@@ -14,7 +14,7 @@ export interface GatewayIo {
  * the gateway's refusal, which `refused` words (default: its message).
  */
 export async function withGateway(
-  io: GatewayIo,
+  io: Pick<GatewayIo, 'client' | 'stderr'>,
   run: (client: ControlClient) => Promise<number>,
   refused = (error: ControlError): number => {
     io.stderr(`${error.message}\n`);

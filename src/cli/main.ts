@@ -5,6 +5,7 @@ import yargs from 'yargs';
 import { applyCommand } from './commands/apply-command.ts';
 import { checkCommand } from './commands/check-command.ts';
 import { conntrackCommand } from './commands/conntrack-command.ts';
+import { ftpCommand } from './commands/ftp-command.ts';
 import { iptablesCommands } from './commands/iptables-commands.ts';
 import { replayCommand } from './commands/replay-command.ts';
 import { runCommand } from './commands/run-command.ts';
@@ -37,6 +38,7 @@ export async function main(commandLine: readonly string[]): Promise<number> {
     .command(checkCommand(finish))
     .command(applyCommand(finish))
     .command(statusCommand(finish))
+    .command(ftpCommand(finish))
     .command('conntrack', conntrackCommand.summary)
     .command('sysctl', sysctlCommand.summary)
     .demandCommand(1, 'Say what to do: one of the commands above.')

@@ -60,7 +60,8 @@ export async function answerApply(
     .allTables()
     .flatMap((table) => [...table.chains.values()])
     .reduce((sum, chain) => sum + chain.rules.length, 0);
-  reply.done({ applied: args.dryRun !== true, errors: 0, rules });
+  const directives = ruleSet.ftp.length;
+  reply.done({ applied: args.dryRun !== true, errors: 0, rules, directives });
 }
 
 /** `--confirmed` and `--revert`. */
@@ -81,13 +82,16 @@ export async function answerTrial(
 }
 
 /**
- * Both families as iptables-save prints them, for a comparison: tables in one order, without dates
- * and counters, which always differ.
+ * Both families as iptables-save prints them, for a comparison: directives first, tables in one
+ * order, without dates and counters, which always differ.
  */
 function saveText(compiled: CompiledRules): string {
   const families: readonly Family[] = [4, 6];
-  return families
-    .flatMap((family) => tableNames.map((table) => ({ family, table, now: new Date(0) })))
+  const directives = compiled.ruleSet.ftp.map(({ text }) => `${text}\n`).join('');
+  const tables = families
+    .flatMap((family) =>
+      tableNames.map((table) => ({ family, table, directives: false, now: new Date(0) })),
+    )
     .map((options) =>
       printSave(compiled, options)
         .replace(/^# Generated.*$/gm, options.family === 4 ? '# iptables' : '# ip6tables')
@@ -95,6 +99,7 @@ function saveText(compiled: CompiledRules): string {
         .replace(/^(:\S+ \S+) \[\d+:\d+\]$/gm, '$1'),
     )
     .join('');
+  return directives + tables;
 }
 
 async function sendText(reply: Reply, name: 'before' | 'after', text: string): Promise<void> {

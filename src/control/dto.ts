@@ -4,13 +4,14 @@ import {
   type DirectionCode,
   type Expectation,
   Field,
+  isSpan,
   SctpWord,
   Status,
   shownSctpTag,
   Tuple,
 } from '../conntrack/index.ts';
 import type { Engine } from '../engine/index.ts';
-import { helperName, kindName } from '../helpers/index.ts';
+import { type FtpEncrypted, helperName, kindName } from '../helpers/index.ts';
 import { formatAddress, Proto } from '../wire/index.ts';
 import type {
   ConntrackDto,
@@ -19,6 +20,7 @@ import type {
   StatsDto,
   TupleDto,
 } from './entry-types.ts';
+import type { EncryptedEventDto } from './ftp-types.ts';
 import { hasPortFields, stateName } from './state-names.ts';
 
 /** The tables as plain objects, for screens, events and JSON. Cold path only. */
@@ -117,12 +119,28 @@ export function expectationDto(engine: Engine, expectation: Expectation): Expect
     zone: expectation.zone,
     helper: helperName(expectation.helper),
     kind: expectationKind(expectation.kind),
+    ...(isSpan(expectation) && { dportLast: expectation.dportLast }),
   };
 }
 
 /** What announced an expectation: `PORT`, `EPRT`, `227` or `229`. */
 function expectationKind(kind: number): string {
-  return kind >= 1 && kind <= 4 ? kindName(kind as 1 | 2 | 3 | 4) : '';
+  return kind === 0 ? '' : (kindName(kind as Parameters<typeof kindName>[0]) ?? '');
+}
+
+/** A control connection that has turned encrypted just now. */
+export function encryptedEventDto(
+  engine: Engine,
+  { row, passiveRange }: FtpEncrypted,
+): EncryptedEventDto {
+  return {
+    event: 'ENCRYPTED',
+    time: engine.clock.epochSeconds(),
+    helper: 'ftp',
+    master: tupleDto(engine, row, Direction.Original),
+    server: tupleDto(engine, row, Direction.Reply).src,
+    passiveRange,
+  };
 }
 
 /** The counters under the kernel's column names; the engine counts as one CPU. */

@@ -45,7 +45,7 @@ export function turnsOf(host: GatewayHost): Turns {
  * Goes through all rows, in turns. An entry keeps its row for its life, so that one that lives
  * through the walk is met exactly once; what comes and goes meanwhile is met once or not at all.
  */
-async function walk(
+export async function walk(
   host: GatewayHost,
   isMeant: (row: number) => boolean,
   visit: Visit,
@@ -67,9 +67,9 @@ async function walk(
 }
 
 /** Confirmed, and its time not over: what a packet would still find. */
-function isLiving({ engine }: GatewayHost, row: number): boolean {
-  const { table } = engine.tracking.conntrack;
-  return table.hasStatus(row, Status.Confirmed) && !table.isOver(row, engine.clock);
+export function isLiving({ engine }: GatewayHost, row: number): boolean {
+  const { conntrack } = engine.tracking;
+  return conntrack.table.hasStatus(row, Status.Confirmed) && !conntrack.isOver(row);
 }
 
 /** The rows of a table. `dying` is always empty: what has ended is gone, with its event told. */
@@ -156,6 +156,8 @@ function enter(
   if (ranges !== null) translate(host, row, ranges);
   const result = commands.finish(row, entry);
   if (result !== CommandResult.Ok) throw failure(result);
+  const { conntrack, ftp } = host.engine.tracking;
+  if (conntrack.table.helper(row) === HelperId.Ftp) ftp.pickUp(row);
   return row;
 }
 

@@ -153,6 +153,8 @@ export interface ExpectDto extends ExpectedEndsDto {
   helper: string;
   /** What announced it: `PORT`, `EPRT`, `227` or `229`. */
   kind: string;
+  /** Last port of a span, whose first is `dport`; absent where `dport` is the only one. */
+  dportLast?: number;
 }
 
 export type EventName = 'NEW' | 'UPDATE' | 'DESTROY';

@@ -1,17 +1,22 @@
 import { Direction, type Expectation, Status } from '../conntrack/index.ts';
 import type { Engine, EngineListener } from '../engine/index.ts';
 import type { FtpEncrypted, FtpRefusal } from '../helpers/index.ts';
-import { expectationDto, tupleDto } from './dto.ts';
+import { encryptedEventDto, expectationDto, tupleDto } from './dto.ts';
 import type { EventCauseDto, EventName, ExpectEventDto, HelperEventDto } from './entry-types.ts';
+import type { EncryptedEventDto } from './ftp-types.ts';
 import { RowText } from './row-text.ts';
 
 type Subscriber<T> = (event: T) => void;
+/** What whoever follows expectations is told. */
+type HelpedEvent = ExpectEventDto | HelperEventDto | EncryptedEventDto;
 /** Gets a connection event as the JSON text of a `ConntrackEventDto`. */
 export type ConnectionSubscriber = (name: EventName, text: string) => void;
 
 /** The daemon's own log: what an administrator wants to read without having asked for it. */
 export interface EventLog {
   refused(event: HelperEventDto): void;
+  /** The data connections of a control connection can no longer be foreseen. */
+  encrypted(event: EncryptedEventDto): void;
   /** A line of `-j LOG`. */
   ruleLog(line: string, level: number): void;
 }
@@ -25,7 +30,7 @@ export class EventHub implements EngineListener {
   private readonly log: EventLog;
   private readonly rowText: RowText;
   private readonly connections = new Set<ConnectionSubscriber>();
-  private readonly expectations = new Set<Subscriber<ExpectEventDto | HelperEventDto>>();
+  private readonly expectations = new Set<Subscriber<HelpedEvent>>();
 
   private cause: EventCauseDto | null = null;
 
@@ -41,8 +46,8 @@ export class EventHub implements EngineListener {
     return () => this.connections.delete(subscriber);
   }
 
-  /** The same for expectations and refused announcements. */
-  watchExpectations(subscriber: Subscriber<ExpectEventDto | HelperEventDto>): () => void {
+  /** The same for expectations, refused lines, and control connections that turn unreadable. */
+  watchExpectations(subscriber: Subscriber<HelpedEvent>): () => void {
     this.expectations.add(subscriber);
     return () => this.expectations.delete(subscriber);
   }
@@ -77,7 +82,11 @@ export class EventHub implements EngineListener {
     this.tellExpectation('DESTROY', expectation);
   }
 
-  controlEncrypted(_event: FtpEncrypted): void {}
+  controlEncrypted(encrypted: FtpEncrypted): void {
+    const event = encryptedEventDto(this.engine, encrypted);
+    this.log.encrypted(event);
+    for (const subscriber of this.expectations) subscriber(event);
+  }
 
   announcementRefused(refusal: FtpRefusal): void {
     const event: HelperEventDto = {

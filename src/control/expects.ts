@@ -6,6 +6,7 @@ import {
   ExpectResult,
   Field,
   isExpectationOver,
+  isSpan,
 } from '../conntrack/index.ts';
 import { expectationDto } from './dto.ts';
 import {
@@ -57,7 +58,8 @@ export async function createExpectation(
   const zone = optionalNumber(dto.zone, 65_535, 'zone');
   const { src, dst, sport, dport } = dto;
   const wanted = tupleOf(family, dto.proto, { src, dst, sport, dport }, zone);
-  if (conntrack.expectations.find(wanted, engine.clock.ms, zone) !== null) {
+  const found = conntrack.expectations.find(wanted, engine.clock.ms, zone);
+  if (found !== null && !isSpan(found)) {
     throw new RequestError('EXISTS', 'such an expectation exists');
   }
   const ref = conntrack.lookup(tupleOf(family, dto.masterProto, dto.master, zone));

@@ -19,6 +19,7 @@ import {
   listExpectations,
 } from './expects.ts';
 import { followConnections, followExpectations } from './follow.ts';
+import { answerFtpCounters, listFtpSessions } from './ftp.ts';
 import { answerIptablesCommand, answerRestore, answerSave } from './iptables.ts';
 import type { ControlRequest } from './protocol.ts';
 import type { RuleChanges } from './rule-changes.ts';
@@ -99,6 +100,10 @@ async function answer(
       return deleteExpectations(host, args, reply);
     case 'expect.events':
       return followExpectations(host.events, reply, signal);
+    case 'ftp.sessions':
+      return listFtpSessions(host, args, reply, signal);
+    case 'ftp.counters':
+      return answerFtpCounters(host, reply);
     case 'sysctl.get':
       return getSysctls(host, args, reply);
     case 'sysctl.set':
@@ -141,6 +146,6 @@ function engineStatus(engine: Engine): Record<string, unknown> {
     connections: conntrack.table.count,
     maximum: conntrack.settings.maximum,
     expectations: conntrack.expectations.count,
-    ftp: ftp.counters,
+    ftp: { mode: ftp.mode, ...ftp.counters, refusals: ftp.refusals.byReason() },
   };
 }

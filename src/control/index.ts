@@ -3,7 +3,13 @@
  * framing, the side that asks and the side that answers. Cold.
  */
 export { type ControlAnswer, ControlClient, ControlError } from './client.ts';
-export { connectionDto, expectationDto, statsDto, tupleDto } from './dto.ts';
+export {
+  connectionDto,
+  encryptedEventDto,
+  expectationDto,
+  statsDto,
+  tupleDto,
+} from './dto.ts';
 export type {
   AddressMatchDto,
   BitsMatchDto,
@@ -29,6 +35,17 @@ export type {
   TupleDto,
 } from './entry-types.ts';
 export { type ConnectionSubscriber, EventHub, type EventLog } from './events.ts';
+export type {
+  EncryptedEventDto,
+  EndDto,
+  FtpCountersDto,
+  FtpDataDto,
+  FtpDialogueDto,
+  FtpHoleDto,
+  FtpServerCountsDto,
+  FtpSessionDto,
+  FtpSessionsArgs,
+} from './ftp-types.ts';
 export { type GatewayHost, gatewayHandler } from './gateway.ts';
 export {
   LineDecoder,

@@ -95,7 +95,7 @@ export async function answerRestore(
   if (ruleSet !== null && changes.refusal !== null) {
     return end(reply, { stdout: '', stderr: `pinhole: ${changes.refusal}\n`, exitCode: 1 });
   }
-  if (ruleSet !== null && ruleSet.changed().length > 0) {
+  if (ruleSet?.isChanged) {
     const program = `${familyProgram(family)}-restore`;
     changes.edit(ruleSet, `rules changed: ${program}`);
     stderr += [...unenforced].join('');

@@ -15,6 +15,13 @@ import type {
   HelperEventDto,
   StatsDto,
 } from './entry-types.ts';
+import type {
+  EncryptedEventDto,
+  FtpCountersDto,
+  FtpServerCountsDto,
+  FtpSessionDto,
+  FtpSessionsArgs,
+} from './ftp-types.ts';
 
 /**
  * What daemon and command line say to each other: newline-delimited JSON objects over a unix
@@ -146,12 +153,21 @@ export interface ControlCommands {
   'sysctl.get': Exchange<{ names?: string[] }, SysctlDto, AnyObject>;
   /** All or nothing. Errors: UNKNOWN_SYSCTL, READ_ONLY, INVALID (the message names it). */
   'sysctl.set': Exchange<{ settings: SysctlDto[] }, SysctlDto, AnyObject>;
-  'expect.events': Exchange<None, ExpectEventDto | HelperEventDto, AnyObject>;
+  'expect.events': Exchange<None, ExpectEventDto | HelperEventDto | EncryptedEventDto, AnyObject>;
+  /** Control connections with the FTP helper. Errors: INVALID (no address). */
+  'ftp.sessions': Exchange<FtpSessionsArgs, FtpSessionDto, AnyObject>;
+  /** Items are what was refused of each server. */
+  'ftp.counters': Exchange<None, FtpServerCountsDto, FtpCountersDto>;
   'iptables.command': Exchange<IptablesCommandArgs, PrintedDto, { exitCode: number }>;
   'iptables.restore': Exchange<RestoreArgs, PrintedDto, { exitCode: number }>;
   /** Items are pieces of the text. */
   'iptables.save': Exchange<SaveArgs, string, AnyObject>;
-  'rules.apply': Exchange<ApplyArgs, ApplyItemDto, { applied: boolean; errors: number }>;
+  /** With `errors` 0 also how many rules and `# pinhole: ftp` lines the files hold. */
+  'rules.apply': Exchange<
+    ApplyArgs,
+    ApplyItemDto,
+    { applied: boolean; errors: number; rules?: number; directives?: number }
+  >;
   'rules.confirm': Exchange<None, never, AnyObject>;
   'rules.revert': Exchange<None, never, AnyObject>;
   /** Ends when the rules on trial are kept, turned down, or not confirmed in time. */
@@ -180,6 +196,8 @@ const commandNames: Record<ControlCommand, true> = {
   'sysctl.get': true,
   'sysctl.set': true,
   'expect.events': true,
+  'ftp.sessions': true,
+  'ftp.counters': true,
   'iptables.command': true,
   'iptables.restore': true,
   'iptables.save': true,

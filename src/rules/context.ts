@@ -86,8 +86,8 @@ export interface RuleActions {
   redirect(range: NatRange): VerdictCode;
   /** `-j NOTRACK`, `-j CT --notrack`. */
   notrack(): void;
-  /** `-j CT --helper NAME`. */
-  assignHelper(name: string): void;
+  /** `-j CT --helper NAME`, of a rule with this `-m comment --comment`; '' without one. */
+  assignHelper(name: string, comment: string): void;
   /** `-j CT --zone N`, `--zone-orig N`, `--zone-reply N`. */
   assignZone(zone: number, side: ZoneSideCode): void;
   /** `-j CT --timeout NAME`. */

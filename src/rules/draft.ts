@@ -24,6 +24,11 @@ export class RuleSetDraft extends RuleSet {
     return table;
   }
 
+  /** Whether anything may differ from what is in use. */
+  get isChanged(): boolean {
+    return this.copied.size > 0 || this.ftp !== this.before.ruleSet.ftp;
+  }
+
   /** The tables that may differ from those in use. */
   changed(): Table[] {
     return [...this.copied];

@@ -41,6 +41,9 @@ const exitCodes = {
   'not-enforced': 1,
   'unknown-table': 3,
   'not-understood': 2,
+  'unknown-directive': 2,
+  'bad-directive': 2,
+  'directive-conflict': 2,
   'bad-quoting': 2,
   'unreadable-file': 1,
 } as const;
@@ -164,7 +167,8 @@ export type WarningCode =
   | 'curly-characters'
   | 'no-established'
   | 'nat-everywhere'
-  | 'set-dimension';
+  | 'set-dimension'
+  | 'doubtful-directive';
 
 /** As `RuleError.format()`, for a warning. */
 export function formatWarning(warning: RuleWarning): string {

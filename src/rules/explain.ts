@@ -103,6 +103,18 @@ const explanations: Readonly<Record<MessageCode, readonly [meaning: string, help
     'What the line does cannot be known without running it, and nothing is run.',
     'run it where it belongs, and give the output of iptables-save',
   ],
+  'unknown-directive': [
+    'A comment is addressed to Pinhole, and says something that no directive does.',
+    'write "# pinhole: ftp KEY=VALUE …" with a key of docs/ftp.md, or begin the comment otherwise',
+  ],
+  'bad-directive': [
+    'A directive is not of the form "# pinhole: ftp [server=… | rule=…] KEY=VALUE …".',
+    'put a setting behind it, with = and no blanks around it; quote values that have blanks',
+  ],
+  'directive-conflict': [
+    'Directives set one thing twice for the same servers, or name two scopes in one line.',
+    'keep one of them; a narrower scope (server=, rule=) may differ from a wider one',
+  ],
   'bad-quoting': ['A quotation mark is not closed.', 'close it on the same line'],
   'unreadable-file': ['The file cannot be read.', 'check its name and its permissions'],
   note: ['Something that was read and deserves a word.', ''],
@@ -166,6 +178,10 @@ const explanations: Readonly<Record<MessageCode, readonly [meaning: string, help
   'set-dimension': [
     'A set with elements of several parts needs a src or dst for each; with fewer it never matches.',
     'give one src or dst for each part, as in src,dst',
+  ],
+  'doubtful-directive': [
+    'A directive, or what looks like one, that most likely does not do what it was written for.',
+    'compare verbs, the comment of the rule, and ports with what is meant',
   ],
 };
 

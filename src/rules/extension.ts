@@ -42,6 +42,8 @@ export interface CompileScope {
   readonly shared: SharedState;
   /** Timeout policies of the rule set, by name. */
   readonly timeouts: ReadonlyMap<string, TimeoutPolicy>;
+  /** The text of the rule's `-m comment`; '' where it has none. */
+  readonly comment: string;
 }
 
 /** How an evaluator says that the packet is to be dropped at once (x_tables' hotdrop). */

@@ -1,6 +1,7 @@
 import type { InterfaceTable, Prng } from '../base/index.ts';
 import { BoxList } from './classify/boxes.ts';
 import { IndexBuilder } from './classify/chain-index.ts';
+import { commentOf } from './comment.ts';
 import { type TimeoutPolicy, Verdict } from './context.ts';
 import type { CompileScope, WalkSignal } from './extension.ts';
 import type { AddressMatch, Chain, InterfaceMatch, ProtocolMatch, Rule } from './model.ts';
@@ -21,11 +22,14 @@ import type { SharedState } from './shared-state.ts';
  */
 const SHORTEST_INDEXED = 16;
 
+/** What holds for all rules of a table. */
+export type TableScope = Omit<CompileScope, 'comment'>;
+
 /** Which chains get an index: those where it makes walks quicker, all that have a rule, or none. */
 export type Classify = 'where-quicker' | 'always' | 'never';
 
 /** Writes the rows of a table from its rules, and the index over its long chains. Cold. */
-export function fillProgram(program: TableProgram, scope: CompileScope, classify: Classify): void {
+export function fillProgram(program: TableProgram, scope: TableScope, classify: Classify): void {
   const starts = new Map<string, number>();
   let row = 0;
   for (const chain of program.table.chains.values()) {
@@ -85,9 +89,11 @@ class WatchedScope implements CompileScope {
   signalTaken = false;
   /** For each match of the rule in hand, whether it took the signal. */
   readonly mayDrop: boolean[] = [];
+  /** The rule in hand. */
+  rule: Rule | null = null;
   private readonly hidden: WalkSignal;
 
-  constructor(scope: CompileScope) {
+  constructor(scope: TableScope) {
     this.interfaces = scope.interfaces;
     this.random = scope.random;
     this.shared = scope.shared;
@@ -98,6 +104,10 @@ class WatchedScope implements CompileScope {
   get signal(): WalkSignal {
     this.signalTaken = true;
     return this.hidden;
+  }
+
+  get comment(): string {
+    return this.rule === null ? '' : commentOf(this.rule);
   }
 }
 
@@ -122,6 +132,7 @@ function fillRule(
 ): void {
   const at = row * ROW_INTS;
   const { rows } = program;
+  scope.rule = rule;
   rows[at + Field.Conditions] = conditionsOf(rule);
   fillProtocol(rows, at, rule.protocol);
   if (rule.family === 4) {

@@ -44,6 +44,7 @@ export {
   type WarningCode,
 } from './errors.ts';
 export { type Explanation, explainCode, type MessageCode, messageCodes } from './explain.ts';
+export { type FtpKey, ftpKey } from './ftp/keys.ts';
 export {
   type FtpDirective,
   type FtpNetwork,

@@ -1,6 +1,7 @@
 import type { SysctlSetting } from '../conntrack/index.ts';
 import { Hook, type HookCode, type TimeoutPolicy } from './context.ts';
 import type { MatchInstance, TargetInstance } from './extension.ts';
+import type { FtpDirective } from './ftp/model.ts';
 import { SetRegistry } from './sets/definition.ts';
 
 /**
@@ -168,6 +169,8 @@ export class RuleSet {
   /** Sets that files of `ipset save` and ipset lines of scripts define. */
   readonly sets: SetRegistry;
   readonly modules: ModuleSettings;
+  /** The `# pinhole: ftp` lines, in the order of the files. */
+  ftp: readonly FtpDirective[];
 
   /** An empty set, or one that has the tables and all else of another. */
   constructor(other: RuleSet | null = null) {
@@ -183,6 +186,7 @@ export class RuleSet {
       conntrack: [],
       others: [],
     };
+    this.ftp = other?.ftp ?? [];
   }
 
   /** The table, or null where no file named it. */

@@ -2,6 +2,7 @@ import type { CompiledRules } from './compile.ts';
 import { RuleSetDraft } from './draft.ts';
 import { type EditScope, refuseAsKernel } from './edit.ts';
 import { RuleError, RuleFault, type RuleWarning } from './errors.ts';
+import { warnOfDirectives } from './ftp/check.ts';
 import type { Command } from './parse/command.ts';
 import { readSaveFile } from './parse/save-file.ts';
 import { Source } from './parse/source.ts';
@@ -41,6 +42,7 @@ export function restoreRules(
 ): RestoreOutcome {
   const program = scope.family === 6 ? 'ip6tables-restore' : 'iptables-restore';
   const draft = new RuleSetDraft(before);
+  draft.ftp = [];
   const source = new Source(program, request.text, {
     family: scope.family,
     services: systemServices(),
@@ -68,9 +70,11 @@ export function restoreRules(
       }
     },
   });
-  const { warnings } = source;
   const [error] = source.errors;
   if (error === undefined) {
+    const warnings = [...source.warnings, ...warnOfDirectives(draft)];
+    // A text without directives leaves those that are there: iptables-save of real iptables has none.
+    if (draft.ftp.length === 0) draft.ftp = before.ruleSet.ftp;
     const ruleSet = request.test ? null : draft;
     return { stdout, stderr: '', exitCode: 0, ruleSet, warnings };
   }

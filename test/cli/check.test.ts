@@ -127,7 +127,7 @@ test('JSON: one object with errors, warnings and counts', (t) => {
         rule: 1,
       },
     ],
-    counts: { errors: 0, warnings: 1, rules: 2 },
+    counts: { errors: 0, warnings: 1, rules: 2, directives: 0 },
   });
   const bad = bench.file('bad.rules', '*filter\n-A FORWARD --dport 21\nCOMMIT\n');
   const failed = check([bad], { json: true });
@@ -188,4 +188,26 @@ test('through the command line, from standard input too', () => {
   assert.equal(JSON.parse(strict.stdout).counts.errors, 1);
   const explained = spawnSync(process.execPath, [main, 'check', '--explain', 'loop']);
   assert.equal(explained.status, 0);
+});
+
+test('directives are counted, and their mistakes told as those of rules', (t) => {
+  const bench = new Bench(t);
+  const good = bench.file('good.rules', `# pinhole: ftp list=no\n${STATEFUL}`);
+  assert.match(check([good]).stdout, /OK, 2 rules, 1 directive\n$/);
+  const counts = JSON.parse(check([good], { json: true }).stdout).counts;
+  assert.deepEqual(counts, { errors: 0, warnings: 0, rules: 2, directives: 1 });
+  const bad = bench.file('bad.rules', `# pinhole: ftp list=never\n${STATEFUL}`);
+  const { exitCode, stderr } = check([bad]);
+  assert.equal(exitCode, 2);
+  assert.match(
+    stderr,
+    /bad\.rules:1:21: error: bad value "never" of list=: expected yes or no \[bad-value\]\n# pinhole: ftp list=never\n {20}\^\nhelp: /,
+  );
+  const doubtful = bench.file('doubtful.rules', `# pinhole: ftp rule=none upload=no\n${STATEFUL}`);
+  assert.equal(check([doubtful]).exitCode, 0);
+  assert.match(check([doubtful]).stderr, /warning: no rule .* \[doubtful-directive\]/);
+  assert.equal(check([doubtful], { strict: true }).exitCode, 1);
+  for (const code of ['unknown-directive', 'bad-directive', 'directive-conflict']) {
+    assert.match(check([], { explain: code }).stdout, new RegExp(`^${code}\\n {2}\\w`));
+  }
 });

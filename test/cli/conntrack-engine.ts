@@ -125,7 +125,11 @@ export class EngineGateway {
     const { engine } = this.gateway;
     // As in a namespace of Linux that is new.
     engine.tracking.conntrack.settings.accounting = false;
-    const events = new EventHub(engine, { refused: () => {}, ruleLog: () => {} });
+    const events = new EventHub(engine, {
+      refused: () => {},
+      encrypted: () => {},
+      ruleLog: () => {},
+    });
     engine.listener = events;
     return gatewayHandler({
       ...{ engine, events },

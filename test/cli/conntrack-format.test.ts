@@ -272,12 +272,24 @@ describe('expectations', () => {
     );
   });
 
+  test('of a range of ports: its last one where nothing else is disturbed', () => {
+    const span = { ...expectation(), dportLast: 50_099 };
+    assert.equal(formatExpect(span, recorded, 0), `${line} dport-last=50099`);
+    const json = JSON.parse(formatExpect(span, { ...recorded, format: 'json' }, 0));
+    assert.deepEqual([json.dport, json.dportLast], [50_008, 50_099]);
+    assert.match(
+      formatExpect(span, { ...recorded, format: 'xml' }, 0),
+      /<class>0<\/class><dport-last>50099<\/dport-last><\/meta>/,
+    );
+  });
+
   test('events and json', () => {
     const event = { event: 'NEW' as const, time: 1.25, entry: expectation() };
     assert.equal(formatExpectEvent(event, recorded), `    [NEW] ${line}`);
     const object = JSON.parse(formatExpectEvent(event, { ...recorded, format: 'json' }));
     assert.equal(object.event, 'NEW');
     assert.equal(object.kind, '229');
+    assert.ok(!('dportLast' in object));
     assert.deepEqual(object.mask, {
       ...{ src: '255.255.255.255', dst: '255.255.255.255', sport: 0, dport: 65535 },
     });

@@ -10,6 +10,7 @@ import {
   type ConntrackEventDto,
   ControlClient,
   type ControlRequest,
+  type EncryptedEventDto,
   type ExpectDto,
   type ExpectEventDto,
   type HelperEventDto,
@@ -30,7 +31,7 @@ export class FakeGateway {
   expectations: ExpectDto[] = [];
   /** Sent to whoever follows events; then the connection stays open. */
   events: ConntrackEventDto[] = [];
-  expectEvents: (ExpectEventDto | HelperEventDto)[] = [];
+  expectEvents: (ExpectEventDto | HelperEventDto | EncryptedEventDto)[] = [];
   readonly requests: ControlRequest[] = [];
   private readonly dir = mkdtempSync(join(tmpdir(), 'pinhole-ct-'));
   readonly path = join(this.dir, 'control');

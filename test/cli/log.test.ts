@@ -23,6 +23,15 @@ const refusal = {
   master: { src: '10.0.0.1', dst: '192.0.2.1', sport: 4000, dport: 21 },
 };
 
+const encrypted = {
+  event: 'ENCRYPTED' as const,
+  time: 0,
+  helper: 'ftp',
+  master: { src: '10.0.1.2', dst: '192.0.2.2', sport: 50_940, dport: 21 },
+  server: '192.0.2.2',
+  passiveRange: { first: 50_000, last: 50_100 },
+};
+
 describe('the log of the gateway', () => {
   test('text: time, then what happened, the line quoted', () => {
     const { log, lines } = makeLog('text');
@@ -44,6 +53,42 @@ describe('the log of the gateway', () => {
     assert.equal(second?.event, 'log');
     assert.equal(second?.level, 'warning');
     assert.equal(second?.line, 'DROP IN=eth0 OUT= ');
+  });
+
+  test('an IPv6 refusal: ports are told from addresses', () => {
+    const { log, lines } = makeLog('text');
+    const master = { src: '2001:db8::2', dst: '2001:db8::1', sport: 4000, dport: 21 };
+    log.refused({ ...refusal, kind: '-', reason: 'line-too-long', master });
+    assert.match(lines[0] ?? '', /refused - \(line-too-long\) on \[2001:db8::2\]:4000 > /);
+  });
+
+  test('encryption: what it means, and which ports must be opened', () => {
+    const { log, lines } = makeLog('text');
+    log.encrypted(encrypted);
+    log.encrypted({ ...encrypted, passiveRange: null });
+    log.encrypted({ ...encrypted, server: '10.9.9.9' });
+    const head =
+      '2026-11-21T08:00:00.000Z ftp: 10.0.1.2:50940 -> 192.0.2.2:21 is encrypted (AUTH TLS): ' +
+      'its data connections cannot be read; let 10.0.1.2 connect to ';
+    assert.deepEqual(lines, [
+      `${head}192.0.2.2 on TCP ports 50000:50100 (passive range)\n`,
+      `${head}the passive ports of 192.0.2.2 by a rule, or say which they are: ` +
+        '# pinhole: ftp server=192.0.2.2 passive-range=FIRST:LAST\n',
+      `${head}10.9.9.9 on TCP ports 50000:50100 (passive range), ` +
+        'and translate those of 192.0.2.2 to it\n',
+    ]);
+  });
+
+  test('encryption as json', () => {
+    const { log, lines } = makeLog('json');
+    log.encrypted(encrypted);
+    const { advice, ...object } = JSON.parse(lines[0] ?? '') as Record<string, unknown>;
+    assert.deepEqual(object, {
+      ...{ time: '2026-11-21T08:00:00.000Z', level: 'warning', event: 'encrypted', helper: 'ftp' },
+      ...{ master: encrypted.master, server: '192.0.2.2' },
+      passiveRange: { first: 50_000, last: 50_100 },
+    });
+    assert.match(String(advice), /^let 10\.0\.1\.2 connect to 192\.0\.2\.2 on TCP ports/);
   });
 
   test('what strangers cause is rationed, and the rest counted', () => {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { CommandError } from '../../src/cli/exit-code.ts';
 import { Bench, only, parseReports, STATEFUL } from '../replay/support.ts';
+import { ftpWith } from '../support/ftp-options.ts';
 import { buildTcp, buildUdp } from '../support/packets.ts';
 
 const main = join(import.meta.dirname, '..', '..', 'src', 'cli', 'main.js');
@@ -18,11 +19,13 @@ function pinhole(args: readonly string[]) {
 const client = { src: '192.168.1.10', dst: '198.51.100.9', sport: 40_000, dport: 21 };
 const server = { src: '198.51.100.9', dst: '192.168.1.10', sport: 21, dport: 40_000 };
 
-/** Handshake, the given lines of the client, and a data SYN to port 51210. */
+const GREETING = '220 hi\r\n';
+
+/** Handshake, greeting, the given lines of the client, and a data SYN to port 51210. */
 function dialogue(lines: readonly string[], dataTo = '192.168.1.10'): Uint8Array[] {
   let seq = 101;
   const said = lines.map((payload) => {
-    const frame = buildTcp({ ...client, flags: 'PA', seq, ack: 901, payload });
+    const frame = buildTcp({ ...client, flags: 'PA', seq, ack: 909, payload });
     seq += payload.length;
     return frame;
   });
@@ -30,6 +33,7 @@ function dialogue(lines: readonly string[], dataTo = '192.168.1.10'): Uint8Array
     buildTcp({ ...client, flags: 'S', seq: 100 }),
     buildTcp({ ...server, flags: 'SA', seq: 900, ack: 101 }),
     buildTcp({ ...client, flags: 'A', seq: 101, ack: 901 }),
+    buildTcp({ ...server, flags: 'PA', seq: 901, ack: 101, payload: GREETING }),
     ...said,
     buildTcp({ ...server, dst: dataTo, sport: 20, dport: 51_210, flags: 'S', seq: 5 }),
   ];
@@ -65,14 +69,15 @@ describe('replay --json', () => {
       packet(1, 'NEW', place(6, 2)),
       packet(2, 'ESTABLISHED', place(5, 1)),
       packet(3, 'ESTABLISHED', place(5, 1)),
-      expect('NEW', 4),
       packet(4, 'ESTABLISHED', place(5, 1)),
-      `{"type":"refused","n":5,"kind":"PORT","reason":"address-mismatch","line":"PORT 6,6,6,6,0,80",` +
+      expect('NEW', 5),
+      packet(5, 'ESTABLISHED', place(5, 1)),
+      `{"type":"refused","n":6,"kind":"PORT","reason":"address-mismatch","line":"PORT 6,6,6,6,0,80",` +
         `"action":"reject",${master}}`,
-      packet(5, 'ESTABLISHED', place(5, 1), true),
-      expect('DESTROY', 6),
-      packet(6, 'RELATED', place(5, 1)),
-      '{"type":"summary","packets":6,"accepted":6,"dropped":0,"expectations":1,"refused":1,"rejected":0,"held":0}',
+      packet(6, 'ESTABLISHED', place(5, 1), true),
+      expect('DESTROY', 7),
+      packet(7, 'RELATED', place(5, 1)),
+      '{"type":"summary","packets":7,"accepted":7,"dropped":0,"expectations":1,"refused":1,"rejected":0,"held":0}',
     ]);
   });
 
@@ -87,7 +92,7 @@ describe('replay --json', () => {
     );
     const udp = (dport: number) => buildUdp({ ...client, dport });
     const read = bench.capture('in.pcap', [udp(52), udp(53), udp(54), ...dialogue([BOUNCE])]);
-    const reports = bench.reports({ rules: [rules], read, bounce: 'drop' });
+    const reports = bench.reports({ rules: [rules], read, ftp: ftpWith({ bounce: 'reset' }) });
     const found = only(reports, 'packet').map(({ verdict, reason, ctstate, rule }) => [
       verdict,
       reason,
@@ -99,9 +104,9 @@ describe('replay --json', () => {
       ['DROP', 'rule-drop', 'NEW', 1],
       ['REJECT', 'rule-reject', 'NEW', 2],
     ]);
-    assert.deepEqual(found[6], ['DROP', 'ftp-blocked', 'ESTABLISHED', null]);
+    assert.deepEqual(found[7], ['DROP', 'ftp-reset', 'ESTABLISHED', null]);
     const summary = reports.at(-1)!;
-    assert.deepEqual([summary.packets, summary.accepted, summary.dropped], [8, 3, 5]);
+    assert.deepEqual([summary.packets, summary.accepted, summary.dropped], [9, 4, 5]);
   });
 
   test('a large replay through a pipe that is read late arrives whole', (t) => {
@@ -139,10 +144,10 @@ test('the text names packets, verdicts, rules and refusals', (t) => {
     `#2     [NEW] tcp      6 120 SYN_SENT ${connection} [UNREPLIED] ${back} helper=ftp`,
     `#3  [UPDATE] tcp      6 60 SYN_RECV ${connection} ${back} helper=ftp`,
     `#4  [UPDATE] tcp      6 432000 ESTABLISHED ${connection} ${back} [ASSURED] helper=ftp`,
-    '#5 REFUSED PORT address-mismatch on 192.168.1.10:40000 > 198.51.100.9:21, action reject: "PORT 6,6,6,6,0,80"',
-    '#5 0.000000 REWRITE ESTABLISHED tcp 192.168.1.10:40000 > 198.51.100.9:21',
-    '#6 0.000000 DROP NEW tcp 198.51.100.9:20 > 192.168.1.10:51210: policy',
-    '6 packets: 4 accepted, 2 dropped (0 with an answer); 0 expectations, 1 announcements refused',
+    '#6 REFUSED PORT address-mismatch on 192.168.1.10:40000 > 198.51.100.9:21, action reject: "PORT 6,6,6,6,0,80"',
+    '#6 0.000000 REWRITE ESTABLISHED tcp 192.168.1.10:40000 > 198.51.100.9:21',
+    '#7 0.000000 DROP NEW tcp 198.51.100.9:20 > 192.168.1.10:51210: policy',
+    '7 packets: 5 accepted, 2 dropped (0 with an answer); 0 expectations, 1 announcements refused',
     '',
   ]);
 });
@@ -157,7 +162,9 @@ describe('replay --write', () => {
       `*nat\n-A POSTROUTING -o wan -j SNAT --to-source 203.0.113.1\nCOMMIT\n${STATEFUL}`,
     );
     const frames = dialogue([PORT, BOUNCE], '203.0.113.1');
-    frames[1] = buildTcp({ ...server, dst: '203.0.113.1', flags: 'SA', seq: 900, ack: 101 });
+    const outside = { ...server, dst: '203.0.113.1', ack: 101 };
+    frames[1] = buildTcp({ ...outside, flags: 'SA', seq: 900 });
+    frames[3] = buildTcp({ ...outside, flags: 'PA', seq: 901, payload: GREETING });
     const { exitCode } = bench.replay({
       rules: [rules],
       read: bench.capture('in.pcap', frames),
@@ -169,7 +176,7 @@ describe('replay --write', () => {
       encoding: 'utf8',
     });
     assert.equal(run.status, 0);
-    assert.equal(run.stdout.match(/\(correct\)/g)?.length, 6);
+    assert.equal(run.stdout.match(/\(correct\)/g)?.length, 7);
     assert.ok(!/incorrect|bad/.test(run.stdout));
     assert.match(run.stdout, /PORT 203,0,113,1,200,10/);
     assert.match(run.stdout, /XXXX 6,6,6,6,0,80/);
@@ -363,6 +370,6 @@ describe('replay, exit codes', () => {
     });
     assert.equal(exitCode, 0);
     assert.match(stderr, /^pinhole replay: warning: /);
-    assert.equal(parseReports(stdout).at(-1)?.packets, 4);
+    assert.equal(parseReports(stdout).at(-1)?.packets, 5);
   });
 });

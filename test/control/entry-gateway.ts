@@ -8,8 +8,10 @@ import {
   type ControlCommand,
   type ControlCommands,
   ControlError,
+  type EncryptedEventDto,
   EventHub,
   gatewayHandler,
+  type HelperEventDto,
   type RequestHandler,
   RuleChanges,
   serveStream,
@@ -38,6 +40,8 @@ export class EntryGateway {
   readonly client: ControlClient;
   readonly handler: RequestHandler;
   readonly told: ConntrackEventDto[] = [];
+  /** What the helper gave the gateway's own log to say. */
+  readonly logged: (HelperEventDto | EncryptedEventDto)[] = [];
   /** Lines of the gateway's own log. */
   readonly notes: string[] = [];
   /** What the daemon measures its turns by. */
@@ -48,7 +52,11 @@ export class EntryGateway {
   constructor(options: GatewayOptions = {}) {
     this.gateway = makeGateway(options);
     const { engine } = this.gateway;
-    this.events = new EventHub(engine, { refused: () => {}, ruleLog: () => {} });
+    this.events = new EventHub(engine, {
+      refused: (event) => this.logged.push(event),
+      encrypted: (event) => this.logged.push(event),
+      ruleLog: () => {},
+    });
     engine.listener = this.events;
     this.events.watchConnections((_, text) => this.told.push(JSON.parse(text)));
     const [ours, theirs] = duplexPair();

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { Status } from '../../src/conntrack/index.ts';
+import { Status, Tuple } from '../../src/conntrack/index.ts';
 import type { ExpectCreateDto } from '../../src/control/index.ts';
 import { buildTcp } from '../support/packets.ts';
 import { EntryGateway, ftpEntry } from './entry-gateway.ts';
@@ -167,6 +167,31 @@ describe('an expectation made by command', () => {
     assert.deepEqual(await other.ask('expect.count', {}), []);
     assert.equal(other.gateway.expectations, 0);
   });
+});
+
+test('a helper’s range of ports: listed with its last one, counted, deleted, in no way', async () => {
+  const gateway = await withMaster();
+  const { conntrack } = gateway.gateway.engine.tracking;
+  const [ours] = await gateway.ask('expect.create', { expect: expected() });
+  const [{ id: _, ...exact }] = [conntrack.expectations.all()[0]!];
+  const span = { ...exact, client: new Tuple(), dport: 300, dportLast: 399 };
+  conntrack.expectations.add(span, gateway.gateway.clock.ms, 100);
+  const listed = await gateway.ask('expect.list', {});
+  assert.deepEqual(
+    listed.map(({ dport, dportLast, flags }) => [dport, dportLast, flags]),
+    [
+      [200, undefined, 0],
+      [300, 399, 1],
+    ],
+  );
+  assert.deepEqual(Object.keys(listed[0]!), Object.keys(ours!));
+  const within = expected({ dport: 350 });
+  assert.equal(await gateway.refusal('expect.create', { expect: within }), '');
+  await gateway.ask('expect.delete', { ids: [listed[1]!.id] });
+  assert.deepEqual(
+    conntrack.expectations.all().map(({ dport }) => dport),
+    [350],
+  );
 });
 
 describe('expect.delete, expect.flush and expect.events', () => {

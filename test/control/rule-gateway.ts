@@ -61,7 +61,7 @@ export class RuleGateway {
     const [ours, theirs] = duplexPair();
     const handler = gatewayHandler({
       engine,
-      events: new EventHub(engine, { refused: () => {}, ruleLog: () => {} }),
+      events: new EventHub(engine, { refused: () => {}, encrypted: () => {}, ruleLog: () => {} }),
       changes: this.changes,
       loadOptions: this.loadOptions,
       refreshClock: () => {},

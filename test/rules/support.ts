@@ -107,8 +107,8 @@ export class RecordingActions implements RuleActions {
     this.calls.push('notrack');
   }
 
-  assignHelper(name: string): void {
-    this.calls.push(`helper ${name}`);
+  assignHelper(name: string, comment: string): void {
+    this.calls.push(`helper ${name}${comment === '' ? '' : ` of "${comment}"`}`);
   }
 
   assignZone(zone: number, side: ZoneSideCode): void {

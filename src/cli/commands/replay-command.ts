@@ -1,10 +1,10 @@
 import type { CommandModule, InferredOptionTypes } from 'yargs';
 import { NflogOutputs } from '../../datapath/index.ts';
-import { CommandError } from '../exit-code.ts';
+import { CommandError, Exit } from '../exit-code.ts';
 import { nflogOptions, parseNflogTarget } from '../nflog.ts';
 import { type ReplayOptions, runReplay } from '../replay/replay.ts';
 import { sysctlOptions } from '../sysctl/index.ts';
-import { ftpOptions, parseFtpPorts } from './ftp-options.ts';
+import { ftpOptions, idleFtpOptions, parseFtpOptions, parseFtpPorts } from './ftp-options.ts';
 
 /** Readers get everything after the replay too; beyond this they lose packets. */
 const READER_BACKLOG = 256 * 1024 * 1024;
@@ -44,6 +44,11 @@ const options = {
     describe: 'What is read and not enforced is an error',
   },
   json: { type: 'boolean', default: false, describe: 'One JSON object a line' },
+  compare: {
+    type: 'boolean',
+    default: false,
+    describe: 'Run both modes of the FTP helper and show where they differ',
+  },
   'verify-checksums': {
     type: 'boolean',
     default: false,
@@ -60,8 +65,17 @@ export function replayCommand(finish: (code: number) => void): CommandModule<obj
   return {
     command: 'replay',
     describe: 'Run a capture file through a rule file: what would happen to each packet',
-    builder: (yargs) => yargs.options(options),
+    builder: (yargs) =>
+      yargs
+        .options(options)
+        .epilogue(
+          'Exit codes: 0 done, 1 the capture cannot be read or written, 2 bad parameters or rules.\n' +
+            'With --compare: 0 the modes agree, 1 they differ, 2 trouble.',
+        ),
     handler: async (args) => {
+      if (args.compare) checkComparison(args);
+      const idle = args.compare ? '' : idleFtpOptions(args);
+      if (idle !== '') say(`pinhole replay: warning: ${idle}\n`);
       const nflog = await openNflog(args.nflog);
       try {
         finish(runReplay({ ...replayOptions(args), nflog }, say));
@@ -79,6 +93,13 @@ function say(text: string): void {
   process.stderr.write(text);
 }
 
+/** Two engines at once have no one output. */
+function checkComparison({ write, nflog }: Arguments): void {
+  const other = write !== undefined ? '--write' : nflog.length > 0 ? '--nflog' : '';
+  if (other === '') return;
+  throw new CommandError(`pinhole replay: --compare goes without ${other}`, Exit.Usage);
+}
+
 function replayOptions(args: Arguments): ReplayOptions {
   return {
     rules: args.rules,
@@ -87,8 +108,10 @@ function replayOptions(args: Arguments): ReplayOptions {
     write: args.write ?? null,
     interfaces: args.interface,
     json: args.json,
+    compare: args.compare,
     ftpPorts: parseFtpPorts(args['ftp-ports']),
-    bounce: args['ftp-bounce'],
+    // A comparison has both modes, and the options of both.
+    ftp: parseFtpOptions(args.compare ? { ...args, 'ftp-mode': 'kernel' } : args),
     verifyChecksums: args['verify-checksums'],
     sysctls: { sysctls: args.sysctl, files: args['sysctl-file'] },
   };

@@ -5,7 +5,7 @@ import { type LogFormat, logFormats } from '../run/log.ts';
 import { runGateway } from '../run/run.ts';
 import { defaultSocket } from '../socket-path.ts';
 import { sysctlOptions } from '../sysctl/index.ts';
-import { ftpOptions, parseFtpPorts } from './ftp-options.ts';
+import { ftpOptions, idleFtpOptions, parseFtpOptions, parseFtpPorts } from './ftp-options.ts';
 
 const options = {
   rules: {
@@ -70,7 +70,8 @@ export function runCommand(finish: (code: number) => void): CommandModule<object
           interfaces: checkedInterfaces(args.interface),
           socket: args.socket,
           ftpPorts: parseFtpPorts(args['ftp-ports']),
-          bounce: args['ftp-bounce'],
+          ftp: parseFtpOptions(args),
+          idleOptions: idleFtpOptions(args),
           logFormat: args['log-format'],
           nflog: args.nflog.map(parseNflogTarget),
           sysctls: [...maximumSysctl(args['conntrack-max']), ...args.sysctl],

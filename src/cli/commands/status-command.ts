@@ -12,7 +12,7 @@ interface Arguments {
 export function statusCommand(finish: (code: number) => void): CommandModule<object, Arguments> {
   return {
     command: 'status',
-    describe: 'Show what the running gateway counts: packets, drops by reason, helper',
+    describe: 'Show what the running gateway counts: packets, drops and FTP refusals by reason',
     builder: (yargs) =>
       yargs
         .option('socket', {

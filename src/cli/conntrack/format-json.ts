@@ -2,6 +2,7 @@ import type {
   ConntrackDto,
   ConntrackEventDto,
   CountedTupleDto,
+  EncryptedEventDto,
   ExpectDto,
   ExpectEventDto,
   HelperEventDto,
@@ -26,8 +27,10 @@ export function expectJson(expect: ExpectDto): string {
   return JSON.stringify(expectObject(expect));
 }
 
-export function expectEventJson(event: ExpectEventDto | HelperEventDto): string {
-  if (event.event === 'REFUSED') return JSON.stringify(event);
+export function expectEventJson(
+  event: ExpectEventDto | HelperEventDto | EncryptedEventDto,
+): string {
+  if (event.event === 'REFUSED' || event.event === 'ENCRYPTED') return JSON.stringify(event);
   return JSON.stringify({ event: event.event, time: event.time, ...expectObject(event.entry) });
 }
 
@@ -77,6 +80,7 @@ function expectObject(e: ExpectDto): Record<string, unknown> {
     dst: e.dst,
     sport: e.sport,
     dport: e.dport,
+    ...(e.dportLast !== undefined && { dportLast: e.dportLast }),
     mask: { src: e.maskSrc, dst: e.maskDst, sport: e.maskSport, dport: e.maskDport },
     master: e.master,
     class: e.class,

@@ -3,6 +3,7 @@ import type {
   ConntrackDto,
   ConntrackEventDto,
   CountedTupleDto,
+  EncryptedEventDto,
   EventCauseDto,
   ExpectDto,
   ExpectEventDto,
@@ -82,6 +83,14 @@ export function helperEventLine(event: HelperEventDto, options: FormatOptions): 
   return `${head} ${what} line=${JSON.stringify(event.line)} ${masterText(event.master)}`;
 }
 
+/** The line of a control connection that can no longer be read: no word of conntrack(8) either. */
+export function encryptedEventLine(event: EncryptedEventDto, options: FormatOptions): string {
+  const { helper, server, passiveRange: range, master } = event;
+  const head = `${timePrefix(event.time, options)}${eventTag(event.event)} helper=${helper}`;
+  const ports = range === null ? '' : ` passive-range=${range.first}:${range.last}`;
+  return `${head} server=${server}${ports} ${masterText(master)}`;
+}
+
 /** ` [USERSPACE] portid=N progname=NAME` for what a command caused, else ''. */
 export function causeSuffix(cause: EventCauseDto | undefined): string {
   if (cause === undefined) return '';
@@ -151,10 +160,12 @@ function expectText(e: ExpectDto): string {
   const helper = e.helper === '' ? '' : ` helper=${e.helper}`;
   const zone = e.zone === 0 ? '' : `zone=${e.zone} `;
   const mask: TupleDto = { src: '', dst: '', sport: e.maskSport, dport: e.maskDport };
+  // At the very end: what reads conntrack(8) knows no expectation of several ports.
+  const last = e.dportLast === undefined ? '' : ` dport-last=${e.dportLast}`;
   return (
     `${e.timeout} proto=${e.proto} src=${e.src} dst=${e.dst} ${layer4Text(e, e.proto)}` +
     `mask-src=${e.maskSrc} mask-dst=${e.maskDst} ${layer4Text(mask, e.proto)}` +
-    `${masterText(e.master)} ${zone}${flagsText(e.flags)}class=${e.class}${helper}`
+    `${masterText(e.master)} ${zone}${flagsText(e.flags)}class=${e.class}${helper}${last}`
   );
 }
 

@@ -114,11 +114,12 @@ function expectBody(e: ExpectDto, options: FormatOptions, time: number): string 
   const helper = e.helper === '' ? '' : `<helper-name>${escaped(e.helper)}</helper-name>`;
   const zone = e.zone === 0 ? '' : `<zone>${e.zone}</zone>`;
   const when = options.timestamp ? whenXml(time) : '';
+  const last = e.dportLast === undefined ? '' : `<dport-last>${e.dportLast}</dport-last>`;
   const flags = expectFlagNames(e.flags).map((name) => `<${name.toLowerCase()}/>`);
   return (
     `<layer3 ${layer3Names(e.family)}>${three(addressesXml)}</layer3>` +
     `<layer4 ${layer4Names(e.proto)}>${three(portsXml)}</layer4>` +
-    `<meta>${helper}<timeout>${e.timeout}</timeout><class>${e.class}</class>${zone}${when}${flags.join('')}</meta>`
+    `<meta>${helper}<timeout>${e.timeout}</timeout><class>${e.class}</class>${last}${zone}${when}${flags.join('')}</meta>`
   );
 }
 

@@ -1,6 +1,7 @@
 import type {
   ConntrackDto,
   ConntrackEventDto,
+  EncryptedEventDto,
   ExpectDto,
   ExpectEventDto,
   HelperEventDto,
@@ -8,6 +9,7 @@ import type {
 } from '../../control/index.ts';
 import { entryJson, eventJson, expectEventJson, expectJson } from './format-json.ts';
 import {
+  encryptedEventLine,
   entryLine,
   eventLine,
   expectEventLine,
@@ -47,19 +49,21 @@ export function formatExpect(expect: ExpectDto, options: FormatOptions, time: nu
   return expectLine(expect, options, time);
 }
 
-/** A refusal has no XML form in any schema: there it is a comment. */
+/** What a helper tells has no XML form in any schema: there it is a comment. */
 export function formatExpectEvent(
-  event: ExpectEventDto | HelperEventDto,
+  event: ExpectEventDto | HelperEventDto | EncryptedEventDto,
   options: FormatOptions,
 ): string {
   if (options.format === 'json') return expectEventJson(event);
-  if (event.event === 'REFUSED') {
-    const line = helperEventLine(event, options);
-    return options.format === 'xml' ? `<!-- ${line.trim().replace(/--/g, '- -')} -->` : line;
-  }
+  if (event.event === 'REFUSED') return asComment(helperEventLine(event, options), options);
+  if (event.event === 'ENCRYPTED') return asComment(encryptedEventLine(event, options), options);
   return options.format === 'xml'
     ? expectEventXml(event, options)
     : expectEventLine(event, options);
+}
+
+function asComment(line: string, { format }: FormatOptions): string {
+  return format === 'xml' ? `<!-- ${line.trim().replace(/-(?=-)/g, '- ')} -->` : line;
 }
 
 const conntrackColumns = [

@@ -99,7 +99,7 @@ export class ExpectSession {
         expect.src === filter.origSrc?.address &&
         expect.dst === filter.origDst?.address &&
         isOpenOr(expect.maskSport, expect.sport, filter.origSport ?? 0) &&
-        isOpenOr(expect.maskDport, expect.dport, filter.origDport ?? 0)
+        leadsTo(expect, filter.origDport ?? 0)
       ) {
         return expect;
       }
@@ -115,6 +115,10 @@ export class ExpectSession {
   private say(text: string): void {
     this.io.stderr(`${MESSAGE_PREFIX}${text}\n`);
   }
+}
+
+function leadsTo({ dport, dportLast = dport, maskDport }: ExpectDto, wanted: number): boolean {
+  return isOpenOr(maskDport, dport, wanted) || (wanted >= dport && wanted <= dportLast);
 }
 
 function isOpenOr(mask: number, port: number, wanted: number): boolean {

@@ -1,4 +1,4 @@
-import type { ExpectDto, TupleDto } from '../../control/index.ts';
+import type { EncryptedEventDto, ExpectDto, TupleDto } from '../../control/index.ts';
 import type { FtpRefusal } from '../../helpers/index.ts';
 import type { PacketReport, ReplayReporter, Totals } from './report.ts';
 
@@ -28,6 +28,10 @@ export class JsonReporter implements ReplayReporter {
   refusal(n: number, refusal: FtpRefusal, master: TupleDto): void {
     const { kind, reason, line, action } = refusal;
     this.put({ type: 'refused', n, kind, reason, line, action, master });
+  }
+
+  encrypted(n: number, { server, passiveRange, master }: EncryptedEventDto): void {
+    this.put({ type: 'encrypted', n, server, passiveRange, master });
   }
 
   summary(totals: Totals): void {

@@ -1,101 +1,81 @@
-import { Clock, InterfaceTable, tuneForPackets } from '../../base/index.ts';
+import { InterfaceTable, tuneForPackets } from '../../base/index.ts';
 import { Direction, type Expectation } from '../../conntrack/index.ts';
-import { connectionDto, expectationDto, tupleDto } from '../../control/index.ts';
+import { connectionDto, encryptedEventDto, expectationDto, tupleDto } from '../../control/index.ts';
+import { ReplayDatapath, type ReplayObserver } from '../../datapath/index.ts';
 import {
-  CaptureError,
-  type NflogOutputs,
-  openCaptureFile,
-  ReplayDatapath,
-  type ReplayObserver,
-} from '../../datapath/index.ts';
-import {
-  defaultEngineSettings,
-  Engine,
+  type Engine,
   type EngineListener,
   type EngineSettings,
   Outcome,
   type OutcomeCode,
 } from '../../engine/index.ts';
-import {
-  defaultFtpOptions,
-  defaultFtpPolicy,
-  type FtpEncrypted,
-  type FtpRefusal,
-  type FtpRefusalAction,
-} from '../../helpers/index.ts';
-import { compileRuleSet, type RuleSet } from '../../rules/index.ts';
+import type { FtpEncrypted, FtpRefusal } from '../../helpers/index.ts';
+import type { RuleSet } from '../../rules/index.ts';
 import type { Packet } from '../../wire/index.ts';
 import { CommandError, Exit } from '../exit-code.ts';
-import { helperPorts, loadRules } from '../load-rules.ts';
+import { idleDirectives } from '../ftp-start.ts';
+import { loadRules } from '../load-rules.ts';
 import { nflogWithoutTarget } from '../nflog.ts';
 import { Output } from '../output.ts';
-import { applySysctls, type StartSysctls } from '../sysctl/index.ts';
+import { Comparison } from './compare/index.ts';
 import { parseInterfaceOption } from './interface-option.ts';
 import { JsonReporter } from './json-reporter.ts';
+import type { ReplayOptions } from './options.ts';
 import { type ReplayReporter, reportPacket, type Totals } from './report.ts';
+import { asCommandError, openReader, replayEngine, replaySettings } from './start.ts';
 import { TextReporter } from './text-reporter.ts';
 
-export interface ReplayOptions {
-  readonly rules: readonly string[];
-  /** What is read and not enforced is an error. */
-  readonly strict: boolean;
-  readonly read: string;
-  readonly write: string | null;
-  readonly interfaces: readonly string[];
-  readonly json: boolean;
-  readonly ftpPorts: readonly number[] | null;
-  readonly bounce: FtpRefusalAction;
-  readonly verifyChecksums: boolean;
-  /** Settings of connection tracking; none if absent. */
-  readonly sysctls?: StartSysctls;
-  /** Where packets of NFLOG rules go. Stays the caller's to close. */
-  readonly nflog?: NflogOutputs | null;
-}
-
-/** A fixed seed: the same capture and rules always give the same answer. */
-const REPLAY_SEED = 0x50494e48;
-/** A capture needs no room for a quarter of a million connections. */
-const REPLAY_MAX_CONNECTIONS = 65_536;
+export type { ReplayOptions } from './options.ts';
 
 /** Thrown to end a replay whose output nobody reads any more. */
 class NobodyReads extends Error {}
 
 /**
  * Runs a capture file through the engine. Needs no privileges. Returns the exit code; throws
- * `CommandError` where options are bad (2), or the capture cannot be read or written (1).
+ * `CommandError` where options are bad (2), or the capture cannot be read or written (1). With
+ * `compare` the exit codes are those of diff(1): 0 no difference, 1 differences, 2 trouble.
  */
 export function runReplay(
   options: ReplayOptions,
   stderr: (text: string) => void,
   output = new Output(),
 ): number {
+  if (options.compare !== true) return replay(options, stderr, output);
+  try {
+    return replay(options, stderr, output);
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    throw new CommandError(error.message, Exit.Usage);
+  }
+}
+
+function replay(options: ReplayOptions, stderr: (text: string) => void, output: Output): number {
   tuneForPackets();
   const loaded = loadRules(options.rules, { strict: options.strict });
   for (const message of loaded.messages) stderr(`${message}\n`);
-  if (loaded.ruleSet === null) return loaded.exitCode;
-  const settings = sysctlSettings(options, loaded.ruleSet, stderr);
-  const reporter = options.json ? new JsonReporter(output.write) : new TextReporter(output.write);
-  const replay = new Replay(options, settings, loaded.ruleSet, reporter, output);
-  warnOfUnknownInterfaces(options, loaded.ruleSet, stderr);
-  const nowhere = nflogWithoutTarget(loaded.ruleSet, options.nflog?.targets ?? []);
-  if (nowhere !== '') stderr(`pinhole replay: warning: ${nowhere}\n`);
+  const { ruleSet } = loaded;
+  if (ruleSet === null) return loaded.exitCode;
+  const settings = replaySettings(options, ruleSet, stderr);
+  const play =
+    options.compare === true
+      ? new Comparison(options, settings, ruleSet, output)
+      : new Replay(options, settings, ruleSet, output);
+  warnOfUnknownInterfaces(options, ruleSet, stderr);
+  const nowhere = nflogWithoutTarget(ruleSet, options.nflog?.targets ?? []);
+  const idle = options.compare === true ? '' : idleDirectives(options.ftp, ruleSet);
+  for (const word of [nowhere, idle]) {
+    if (word !== '') stderr(`pinhole replay: warning: ${word}\n`);
+  }
   try {
-    const truncation = replay.run();
+    const truncation = play.run();
     if (truncation !== '') stderr(`pinhole replay: warning: ${truncation}\n`);
-    return Exit.Ok;
+    return play.exitCode;
   } catch (error) {
     if (error instanceof NobodyReads) return Exit.Ok;
     throw asCommandError(error);
   } finally {
     output.flush();
   }
-}
-
-/** Trouble with a file gets one line; anything else is a fault of the program and keeps its trace. */
-function asCommandError(error: unknown): unknown {
-  const isOfFile = error instanceof Error && 'syscall' in error;
-  if (!isOfFile && !(error instanceof CaptureError)) return error;
-  return new CommandError(`pinhole replay: ${error.message}`);
 }
 
 /** `-i` and `-o` can only match interfaces that `--interface` placed in the capture. */
@@ -126,6 +106,7 @@ function warnOfUnknownInterfaces(
 
 /** One replay: engine, datapath, and the events in between. */
 class Replay implements EngineListener, ReplayObserver {
+  readonly exitCode = Exit.Ok;
   private readonly engine: Engine;
   private readonly datapath: ReplayDatapath;
   private readonly reporter: ReplayReporter;
@@ -142,29 +123,18 @@ class Replay implements EngineListener, ReplayObserver {
     held: 0,
   };
 
-  constructor(
-    options: ReplayOptions,
-    settings: EngineSettings,
-    ruleSet: RuleSet,
-    reporter: ReplayReporter,
-    output: Output,
-  ) {
-    this.reporter = reporter;
+  constructor(options: ReplayOptions, settings: EngineSettings, ruleSet: RuleSet, output: Output) {
+    const { write } = output;
+    this.reporter = options.json ? new JsonReporter(write) : new TextReporter(write);
     this.output = output;
     this.writesCapture = options.write !== null;
     const interfaces = new InterfaceTable();
     const prefixes = options.interfaces.map(parseInterfaceOption);
     this.reader = openReader(options.read);
     this.datapath = new ReplayDatapath(this.reader, prefixes, interfaces, options.write);
-    this.engine = new Engine({
-      clock: new Clock(),
-      interfaces,
-      routes: this.datapath.routes,
-      output: this.datapath.output,
-      rules: compileRuleSet(ruleSet, interfaces),
-      settings: replaySettings(settings, options, ruleSet),
-      seed: REPLAY_SEED,
-    });
+    const { routes, output: answers } = this.datapath;
+    const parts = { options, settings, ruleSet, interfaces, routes, output: answers };
+    this.engine = replayEngine(parts);
     this.engine.listener = this;
     const { nflog = null } = options;
     if (nflog === null) return;
@@ -226,46 +196,11 @@ class Replay implements EngineListener, ReplayObserver {
     this.reporter.refusal(this.datapath.number, refusal, master);
   }
 
-  controlEncrypted(_event: FtpEncrypted): void {}
+  controlEncrypted(encrypted: FtpEncrypted): void {
+    this.reporter.encrypted(this.datapath.number, encryptedEventDto(this.engine, encrypted));
+  }
 
   logged(): void {
     // What LOG rules would write is not part of a replay's output: the packet lines say more.
   }
-}
-
-function openReader(path: string) {
-  try {
-    return openCaptureFile(path);
-  } catch (error) {
-    throw asCommandError(error);
-  }
-}
-
-/** Throws CommandError for a setting that cannot be made. */
-function sysctlSettings(
-  { sysctls = { sysctls: [], files: [] } }: ReplayOptions,
-  ruleSet: RuleSet,
-  stderr: (text: string) => void,
-): EngineSettings {
-  const settings = defaultEngineSettings();
-  settings.conntrack.maximum = REPLAY_MAX_CONNECTIONS;
-  const { conntrack } = ruleSet.modules;
-  for (const warning of applySysctls('pinhole replay', settings, sysctls, conntrack)) {
-    stderr(`pinhole replay: warning: ${warning}\n`);
-  }
-  return settings;
-}
-
-function replaySettings(
-  settings: EngineSettings,
-  options: ReplayOptions,
-  ruleSet: RuleSet,
-): EngineSettings {
-  return {
-    ...settings,
-    ftp: { ...defaultFtpOptions, policy: { ...defaultFtpPolicy, bounce: options.bounce } },
-    ftpPorts: helperPorts(ruleSet, options.ftpPorts),
-    // Captures taken on an end host hold checksums that its network card was to fill in.
-    checksums: options.verifyChecksums ? 'verify' : 'ignore',
-  };
 }

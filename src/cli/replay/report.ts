@@ -1,5 +1,5 @@
 import { CtStateBit } from '../../conntrack/index.ts';
-import type { ConntrackDto, ExpectDto, TupleDto } from '../../control/index.ts';
+import type { ConntrackDto, EncryptedEventDto, ExpectDto, TupleDto } from '../../control/index.ts';
 import {
   DropReason,
   type Engine,
@@ -10,6 +10,7 @@ import {
 import type { FtpRefusal } from '../../helpers/index.ts';
 import { describeRule } from '../../rules/index.ts';
 import { formatAddress, type Packet, Proto } from '../../wire/index.ts';
+import { endText } from '../end-text.ts';
 
 export type Verdict = 'ACCEPT' | 'DROP' | 'REJECT' | 'HOLD';
 
@@ -42,7 +43,7 @@ export interface Totals {
   accepted: number;
   /** Those answered with a reset or an ICMP error included. */
   dropped: number;
-  /** Fragments that were kept until the rest of their datagram came. */
+  /** Fragments that wait for the rest of their datagram, segments whose line a helper keeps. */
   held: number;
   expectations: number;
   refused: number;
@@ -55,6 +56,7 @@ export interface ReplayReporter {
   connection(n: number, event: string, entry: ConntrackDto): void;
   expectation(n: number, event: 'NEW' | 'DESTROY', entry: ExpectDto): void;
   refusal(n: number, refusal: FtpRefusal, master: TupleDto): void;
+  encrypted(n: number, event: EncryptedEventDto): void;
   summary(totals: Totals): void;
 }
 
@@ -72,7 +74,7 @@ export function reportPacket(
     time,
     verdict: verdictOf(engine, outcome),
     reason: reasonOf(engine, outcome),
-    ctstate: wasTracked(outcome) ? stateName(flight.ctState) : 'UNTRACKED',
+    ctstate: wasTracked(engine, outcome) ? stateName(flight.ctState) : 'UNTRACKED',
     rewritten: flight.rewritten,
     rule: wasDecidedByRules(engine, outcome) ? ruleReport(engine) : null,
     invalid: trackReasonName(flight.trackReason),
@@ -81,8 +83,14 @@ export function reportPacket(
 }
 
 /** Neither what is not filtered nor a fragment that waits has been looked at. */
-function wasTracked(outcome: OutcomeCode): boolean {
-  return outcome !== Outcome.Ignore && outcome !== Outcome.Hold;
+function wasTracked(engine: Engine, outcome: OutcomeCode): boolean {
+  if (outcome === Outcome.Hold) return isHeldByHelper(engine);
+  return outcome !== Outcome.Ignore;
+}
+
+/** A fragment is kept before anybody asks what connection it belongs to. */
+function isHeldByHelper(engine: Engine): boolean {
+  return engine.flight.row >= 0;
 }
 
 /** False for what was let through by the rules and dropped by something else, as the helper. */
@@ -100,7 +108,7 @@ function verdictOf(engine: Engine, outcome: OutcomeCode): Verdict {
 
 function reasonOf(engine: Engine, outcome: OutcomeCode): string {
   if (outcome === Outcome.Ignore) return 'not-filtered';
-  if (outcome === Outcome.Hold) return 'fragment';
+  if (outcome === Outcome.Hold) return isHeldByHelper(engine) ? 'helper' : 'fragment';
   if (outcome === Outcome.Drop) return engine.flight.reasonName();
   if (engine.flight.rule !== null) return 'rule';
   return engine.flight.chain === null ? 'no-rules' : 'policy';
@@ -129,7 +137,7 @@ function stateName(state: number): string {
 }
 
 /** `tcp 10.0.0.1:4242 > 192.0.2.1:21`, in the manner of tcpdump. */
-function summarise(packet: Packet): string {
+export function summarise(packet: Packet): string {
   const { family } = packet;
   if (family === 0) return `ethertype 0x${packet.etherType.toString(16).padStart(4, '0')}`;
   const src = formatAddress(family, packet.src0, packet.src1, packet.src2, packet.src3);
@@ -138,8 +146,8 @@ function summarise(packet: Packet): string {
     case Proto.Tcp:
     case Proto.Udp: {
       const name = packet.protocol === Proto.Tcp ? 'tcp' : 'udp';
-      const from = join(src, packet.srcPortOrIcmpId, family);
-      return `${name} ${from} > ${join(dst, packet.dstPortOrIcmpTypeCode, family)}`;
+      const from = endText(src, packet.srcPortOrIcmpId);
+      return `${name} ${from} > ${endText(dst, packet.dstPortOrIcmpTypeCode)}`;
     }
     case Proto.Icmp:
     case Proto.Icmpv6:
@@ -147,8 +155,4 @@ function summarise(packet: Packet): string {
     default:
       return `proto ${packet.protocol} ${src} > ${dst}`;
   }
-}
-
-function join(address: string, port: number, family: number): string {
-  return family === 6 ? `[${address}]:${port}` : `${address}:${port}`;
 }

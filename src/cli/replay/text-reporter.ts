@@ -1,6 +1,8 @@
-import type { ConntrackDto, ExpectDto, TupleDto } from '../../control/index.ts';
+import type { ConntrackDto, EncryptedEventDto, ExpectDto, TupleDto } from '../../control/index.ts';
 import type { FtpRefusal } from '../../helpers/index.ts';
 import { defaultFormat, formatEvent, formatExpectEvent } from '../conntrack/index.ts';
+import { endText } from '../end-text.ts';
+import { encryptedText } from '../ftp/index.ts';
 import type { PacketReport, ReplayReporter, Totals } from './report.ts';
 
 /** A line for each packet that is not simply let through, and for each change of a table. */
@@ -35,12 +37,17 @@ export class TextReporter implements ReplayReporter {
 
   refusal(n: number, refusal: FtpRefusal, master: TupleDto): void {
     const { kind, reason, line, action } = refusal;
-    const from = `${master.src}:${master.sport} > ${master.dst}:${master.dport}`;
+    const { src, dst, sport = 0, dport = 0 } = master;
+    const from = `${endText(src, sport)} > ${endText(dst, dport)}`;
     this.line(n, `REFUSED ${kind} ${reason} on ${from}, action ${action}: "${line}"`);
   }
 
+  encrypted(n: number, event: EncryptedEventDto): void {
+    this.line(n, `ENCRYPTED ${encryptedText(event)}`);
+  }
+
   summary(totals: Totals): void {
-    const held = totals.held > 0 ? `, ${totals.held} fragments held` : '';
+    const held = totals.held > 0 ? `, ${totals.held} held` : '';
     this.write(
       `${totals.packets} packets: ${totals.accepted} accepted, ${totals.dropped} dropped ` +
         `(${totals.rejected} with an answer)${held}; ${totals.expectations} expectations, ` +

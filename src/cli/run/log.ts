@@ -1,4 +1,6 @@
-import type { EventLog, HelperEventDto } from '../../control/index.ts';
+import type { EncryptedEventDto, EventLog, HelperEventDto } from '../../control/index.ts';
+import { endText } from '../end-text.ts';
+import { encryptedAdvice, encryptedText } from '../ftp/index.ts';
 
 export type LogFormat = 'text' | 'json';
 export const logFormats = ['text', 'json'] as const;
@@ -46,7 +48,8 @@ export class GatewayLog implements EventLog {
   refused(event: HelperEventDto): void {
     if (!this.mayWrite('refused')) return;
     const { kind, reason, line, master } = event;
-    const session = `${master.src}:${master.sport} > ${master.dst}:${master.dport}`;
+    const { src, dst, sport = 0, dport = 0 } = master;
+    const session = `${endText(src, sport)} > ${endText(dst, dport)}`;
     this.put('warning', 'refused', `ftp: refused ${kind} (${reason}) on ${session}: "${line}"`, {
       helper: event.helper,
       kind,
@@ -54,6 +57,14 @@ export class GatewayLog implements EventLog {
       line,
       master,
     });
+  }
+
+  encrypted(event: EncryptedEventDto): void {
+    if (!this.mayWrite('encrypted')) return;
+    const { helper, master, server, passiveRange } = event;
+    const advice = encryptedAdvice(event);
+    const fields = { helper, master, server, passiveRange, advice };
+    this.put('warning', 'encrypted', `ftp: ${encryptedText(event)}`, fields);
   }
 
   ruleLog(line: string, level: number): void {

@@ -9,7 +9,7 @@ import {
   prepareCapture,
 } from '../../datapath/index.ts';
 import { defaultEngineSettings, Engine, type EngineSettings } from '../../engine/index.ts';
-import { defaultFtpOptions, defaultFtpPolicy, type FtpRefusalAction } from '../../helpers/index.ts';
+import type { FtpOptions } from '../../helpers/index.ts';
 import {
   type CompiledRules,
   compileRuleSet,
@@ -18,6 +18,7 @@ import {
   type RuleSet,
 } from '../../rules/index.ts';
 import { CommandError, Exit } from '../exit-code.ts';
+import { idleDirectives } from '../ftp-start.ts';
 import { helperPorts, loadRules, unfilteredFamilies } from '../load-rules.ts';
 import { nflogWithoutTarget } from '../nflog.ts';
 import { systemHostResolver } from '../resolve-host.ts';
@@ -32,7 +33,9 @@ export interface RunOptions {
   readonly interfaces: readonly string[];
   readonly socket: string;
   readonly ftpPorts: readonly number[] | null;
-  readonly bounce: FtpRefusalAction;
+  readonly ftp: FtpOptions;
+  /** A word about options that do nothing in this mode; '' for none. */
+  readonly idleOptions: string;
   readonly logFormat: LogFormat;
   /** `NAME=VALUE` of connection tracking, after what the files say. */
   readonly sysctls: readonly string[];
@@ -73,6 +76,8 @@ export async function runGateway(options: RunOptions): Promise<number> {
     gateway = new Gateway(options, settings, ruleSet, datapath, log);
     await gateway.openNflog();
     gateway.start(server);
+    log.info(`FTP helper: ${options.ftp.mode} mode`);
+    if (options.idleOptions !== '') log.warn(options.idleOptions);
     log.info(`ready: ${options.interfaces.join(', ')}; control socket ${options.socket}`);
     return await gateway.untilStopped();
   } catch (error) {
@@ -276,6 +281,8 @@ function remarksOn(ruleSet: RuleSet, options: RunOptions): string[] {
   }
   const nowhere = nflogWithoutTarget(ruleSet, options.nflog);
   if (nowhere !== '') remarks.push(nowhere);
+  const idle = idleDirectives(options.ftp, ruleSet);
+  if (idle !== '') remarks.push(idle);
   for (const family of unfilteredFamilies(ruleSet)) {
     remarks.push(
       `no rules for IPv${family}: all IPv${family} traffic is let through, as the kernel does`,
@@ -315,7 +322,7 @@ function engineSettings(
 ): EngineSettings {
   return {
     ...settings,
-    ftp: { ...defaultFtpOptions, policy: { ...defaultFtpPolicy, bounce: options.bounce } },
+    ftp: options.ftp,
     ftpPorts: helperPorts(ruleSet, options.ftpPorts),
   };
 }

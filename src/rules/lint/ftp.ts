@@ -1,6 +1,7 @@
 import { CtStateBit } from '../../conntrack/index.ts';
 import { ruleWarning } from '../check.ts';
 import type { RuleWarning } from '../errors.ts';
+import { bindsFtp } from '../ftp/check.ts';
 import type { Family, Rule, RuleSet } from '../model.ts';
 import { TableId } from '../model.ts';
 import type { PortRange } from '../numbers.ts';
@@ -59,10 +60,6 @@ export function lintFtp(ruleSet: RuleSet, all: readonly TableFacts[]): RuleWarni
 function bindingRules(ruleSet: RuleSet, family: Family): RuleFacts[] {
   const chains = ruleSet.table(family, TableId.Raw)?.chains.values() ?? [];
   return [...chains].flatMap(({ rules }) => rules.filter(bindsFtp).map(factsOf));
-}
-
-function bindsFtp({ jump }: Rule): boolean {
-  return jump.kind === 'target' && / --helper "?ftp/.test(jump.target.saveText());
 }
 
 function isHelped(port: number, { rules, ports }: Binding): boolean {

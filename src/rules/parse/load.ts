@@ -1,6 +1,7 @@
 import type { HostResolver } from '../address.ts';
 import { checkRuleSet, warnOfUnenforced } from '../check.ts';
 import { asError, RuleError, RuleFault, type RuleWarning } from '../errors.ts';
+import { warnOfDirectives } from '../ftp/check.ts';
 import { explainCurlyCharacters } from '../lint/curly.ts';
 import { type Family, RuleSet } from '../model.ts';
 import { type ServiceTable, systemServices } from '../services.ts';
@@ -77,7 +78,7 @@ export function loadRuleFiles(
   // A rule that could not be read may be what makes the rest look wrong, so this comes last.
   if (errors.length === 0) errors.push(...checkRuleSet(ruleSet, options.helpers ?? ['ftp']));
   if (errors.length === 0) {
-    const found = warnOfUnenforced(ruleSet);
+    const found = [...warnOfUnenforced(ruleSet), ...warnOfDirectives(ruleSet)];
     if (options.strict) errors.push(...found.map(asError));
     else warnings.push(...found);
   }

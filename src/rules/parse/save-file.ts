@@ -1,4 +1,5 @@
 import { RuleFault } from '../errors.ts';
+import { addComment } from '../ftp/take.ts';
 import {
   Chain,
   type Counters,
@@ -107,6 +108,7 @@ class SaveReader {
     if (text === '') return;
     if (text.startsWith('#')) {
       if (this.restore?.verbose) this.restore.show(`${text}\n`);
+      addComment(this.source, text, { line: this.line, column: 1 });
       return;
     }
     const { table } = this;

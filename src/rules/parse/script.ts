@@ -1,5 +1,6 @@
 import { RuleFault } from '../errors.ts';
 import { readModprobe } from './settings.ts';
+import { takeComments } from './shell/comments.ts';
 import { ScriptText } from './shell/cursor.ts';
 import { Interpreter } from './shell/run.ts';
 import { ScriptTooLarge, ShellState } from './shell/state.ts';
@@ -17,6 +18,7 @@ export function readScript(source: Source, readFile: (path: string) => string): 
   try {
     new Interpreter(state).unit(state.main);
     loadModules(state, source);
+    takeComments(state.main);
   } catch (fault) {
     if (!(fault instanceof ScriptTooLarge)) throw fault;
     state.report(fault, 0);

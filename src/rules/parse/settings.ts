@@ -71,7 +71,7 @@ function readModule(
     settings.ftpPorts ??= [FTP_PORT];
     for (const parameter of parameters) readFtpParameter(parameter, settings);
     return settings.ftpLoose
-      ? 'loose=1 has no effect: an address that is not the control peer never opens anything here'
+      ? 'loose=1 has no effect: --ftp-mode kernel with --ftp-loose does what it asks for'
       : null;
   }
   if (ftpNatModules.includes(name)) {

@@ -1,4 +1,5 @@
 import { RuleFault } from '../errors.ts';
+import { takeComment } from '../ftp/take.ts';
 import type { Source } from '../parse/source.ts';
 import { splitSaveLine, type Word } from '../parse/words.ts';
 import type { ServiceTable } from '../services.ts';
@@ -254,9 +255,10 @@ export function isSetFile(text: string): boolean {
 /** Reads a file of `ipset save`, as `ipset restore` does. */
 export function readSetFile(source: Source, scope: SetScope): void {
   source.lines.forEach((text, index) => {
-    if (/^\s*(#|$)/.test(text)) return;
     const line = index + 1;
     const column = /^\s*/.exec(text)![0].length + 1;
+    if (text[column - 1] === '#') takeComment(source, text.slice(column - 1), { line, column });
+    if (/^\s*(#|$)/.test(text)) return;
     try {
       const carriageReturn = text.indexOf('\r');
       if (carriageReturn >= 0) {

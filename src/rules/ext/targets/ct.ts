@@ -45,14 +45,16 @@ const initial = (): CtValues => ({
 class CtEvaluator implements TargetEvaluator {
   private readonly notrack: boolean;
   private readonly helper: string;
+  private readonly comment: string;
   private readonly policy: TimeoutPolicy | null;
   private readonly zone: number;
   private readonly zoneFromMark: boolean;
   private readonly side: ZoneSideCode;
 
-  constructor(values: CtValues, policy: TimeoutPolicy | null) {
+  constructor(values: CtValues, policy: TimeoutPolicy | null, comment: string) {
     this.notrack = values.notrack;
     this.helper = isKernelHelper(values.helper) ? '' : values.helper;
+    this.comment = comment;
     this.policy = policy;
     this.zone = values.zone;
     this.zoneFromMark = values.zoneFromMark;
@@ -70,7 +72,7 @@ class CtEvaluator implements TargetEvaluator {
     }
     if (this.zoneFromMark) actions.assignZone(ctx.mark & 0xffff, this.side);
     else if (this.zone !== 0) actions.assignZone(this.zone, this.side);
-    if (this.helper !== '') actions.assignHelper(this.helper);
+    if (this.helper !== '') actions.assignHelper(this.helper, this.comment);
     if (this.policy !== null) actions.assignTimeouts(this.policy);
     return Verdict.Continue;
   }
@@ -255,8 +257,8 @@ export const ct = defineTarget<CtValues>({
     if (events.length === 0 && expectEvents.length === 0) return null;
     return '--ctevents and --expevents narrow nothing here: listeners choose what they see';
   },
-  evaluator: (values, { timeouts }) =>
-    new CtEvaluator(values, timeouts.get(values.timeout) ?? null),
+  evaluator: (values, { timeouts, comment }) =>
+    new CtEvaluator(values, timeouts.get(values.timeout) ?? null, comment),
 });
 
 export const notrack = defineTarget<Record<string, never>>({
@@ -267,5 +269,5 @@ export const notrack = defineTarget<Record<string, never>>({
   options: [],
   initial: () => ({}),
   list: () => 'NOTRACK',
-  evaluator: () => new CtEvaluator({ ...initial(), notrack: true }, null),
+  evaluator: () => new CtEvaluator({ ...initial(), notrack: true }, null, ''),
 });

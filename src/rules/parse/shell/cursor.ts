@@ -6,13 +6,23 @@ export const MAX_NESTING = 100;
 /** A script's text with the lines found, so that offsets can be told as line and column. */
 export class ScriptText {
   readonly text: string;
+  /** Comments that concern Pinhole, by where their `#` stands. */
+  readonly comments: Map<number, string>;
+  /** How far it has been read. */
+  readTo = 0;
   private readonly lineStarts: number[] = [0];
 
-  constructor(text: string) {
+  constructor(text: string, comments = new Map<number, string>()) {
     this.text = text;
+    this.comments = comments;
     for (let i = text.indexOf('\n'); i >= 0; i = text.indexOf('\n', i + 1)) {
       this.lineStarts.push(i + 1);
     }
+  }
+
+  /** Where a line begins; lines count from 1. */
+  startOf(line: number): number {
+    return this.lineStarts[line - 1] ?? this.text.length;
   }
 
   position(at: number): Position {
@@ -97,7 +107,7 @@ export class Cursor {
     const text = written.replace(escapes, '$1');
     if (text === written) return this.within(from, end);
     this.refuseDepth();
-    const script = new ScriptText(this.text.slice(0, from) + text);
+    const script = new ScriptText(this.text.slice(0, from) + text, this.script.comments);
     return new Cursor(script, from, script.text.length, this.depth + 1);
   }
 

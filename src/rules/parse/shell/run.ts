@@ -48,6 +48,7 @@ export class Interpreter implements Runner {
       }
     } finally {
       state.unit = before;
+      unit.script.readTo = cursor.at;
     }
     return status;
   }

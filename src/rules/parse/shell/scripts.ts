@@ -1,6 +1,7 @@
 import { RuleFault } from '../../errors.ts';
 import { Source } from '../source.ts';
 import type { Builtin, Invocation } from './builtins.ts';
+import { takeComments } from './comments.ts';
 import { ScriptText } from './cursor.ts';
 import type { Argument } from './simple.ts';
 import type { Unit } from './state.ts';
@@ -8,12 +9,14 @@ import { type Status, WAY_OUT } from './unknown.ts';
 
 /** Other files that a script runs: included by `.`, or as scripts of their own. */
 
-function unitOf(call: Invocation, path: string, text: string): Unit {
-  const { state } = call;
+function runUnit({ state, runner }: Invocation, path: string, text: string): Status {
   const { source } = state.unit;
   const included = new Source(path, text.replaceAll('\0', '\uFFFD'), source);
   state.included.push(included);
-  return { source: included, script: new ScriptText(included.lines.join('\n')) };
+  const unit: Unit = { source: included, script: new ScriptText(included.lines.join('\n')) };
+  const status = runner.unit(unit);
+  takeComments(unit);
+  return status;
 }
 
 /** What init scripts include to print their messages: nothing in it is about rules. */
@@ -21,7 +24,7 @@ const library = /^\/(lib\/lsb\/init-functions|etc\/(rc\.d\/)?init\.d\/functions|
 
 /** `. ./settings.sh` */
 export const includeFile: Builtin = (call) => {
-  const { state, runner } = call;
+  const { state } = call;
   const [file, ...words] = call.words;
   if (file === undefined) return 2;
   const path = state.require(file.text, file.at, 'this line');
@@ -36,7 +39,7 @@ export const includeFile: Builtin = (call) => {
   if (words.length > 0) state.positional = words.map((word) => word.text);
   state.calls += 5;
   try {
-    const status = runner.unit(unitOf(call, path, text));
+    const status = runUnit(call, path, text);
     if (state.jump?.kind !== 'return') return status;
     state.jump = null;
     return state.status;
@@ -61,7 +64,7 @@ export function runScriptFile(
   try {
     return runner.subshell(() => {
       state.positional = words.map((word) => word.text);
-      return runner.unit(unitOf(call, file.text, text));
+      return runUnit(call, file.text, text);
     });
   } finally {
     state.calls -= 5;

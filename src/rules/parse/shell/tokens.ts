@@ -1,4 +1,5 @@
 import type { RuleFault } from '../../errors.ts';
+import { concernsPinhole } from '../../ftp/read.ts';
 import type { ShellWord } from './ast.ts';
 import type { Cursor } from './cursor.ts';
 import { RedirectionReader } from './redirections.ts';
@@ -60,7 +61,9 @@ export class Tokens {
     const { cursor } = this;
     cursor.match(/(?:[ \t]|\\\n)*/y);
     if (cursor.peek() === '#') {
-      cursor.match(/[^\n]*/y);
+      const { at } = cursor;
+      const comment = cursor.match(/[^\n]*/y)?.[0] ?? '';
+      if (concernsPinhole(comment)) cursor.script.comments.set(at, comment);
     }
   }
 
