@@ -1,6 +1,6 @@
 /** What an FTP line announces, and the codes with which the grammar answers. Numbers only: hot. */
 
-/** The four lines that announce a data endpoint (RFC 959 4.1.2 and RFC 2428). */
+/** The six lines that announce a data endpoint (RFC 959 4.1.2, RFC 2428 and RFC 1639). */
 export const AnnouncementKind = {
   None: 0,
   /** Client: `PORT 10,0,1,2,200,10` */
@@ -11,33 +11,40 @@ export const AnnouncementKind = {
   Pasv: 3,
   /** Server: `229 Entering Extended Passive Mode (|||51210|)` */
   Epsv: 4,
+  /** Client: `LPRT 4,4,10,0,1,2,2,200,10` */
+  Lprt: 5,
+  /** Server: `228 Entering Long Passive Mode (4,4,192,0,2,2,2,200,10)` */
+  Lpsv: 6,
 } as const;
 export type AnnouncementKindCode = (typeof AnnouncementKind)[keyof typeof AnnouncementKind];
 
-const KIND_NAMES = ['none', 'PORT', 'EPRT', '227', '229'] as const;
+const KIND_NAMES = ['none', 'PORT', 'EPRT', '227', '229', 'LPRT', '228'] as const;
 
 /** The verb or reply code of a kind, as it stands on the wire; for logs and counters. */
 export function kindName(kind: AnnouncementKindCode): string {
   return KIND_NAMES[kind];
 }
 
-/** The answer of `parseCommand` and `parseReply`. The numbers may change, the names may not. */
+/**
+ * The answer of `parseCommand` and `parseReply`. The numbers may change, the names may not.
+ *
+ * To open something, a command must be exactly right; to refuse it, a suspicion is enough. So there
+ * are two codes for a command that names an endpoint, and replies never get the second.
+ */
 export const FtpParse = {
   /** Another verb or reply, or a continuation line (`227-`): none of the helper's business. */
   NotForUs: 0,
   Ok: 1,
-  /** An announcing verb or reply whose numbers do not parse: count, empty field, spaces, junk. */
+  /** An announcing verb or reply in which nobody can read an endpoint. */
   Malformed: 2,
-  /** Well formed, but a field above 255 or a port above 65535. */
+  /** A field above 255 or a port above 65535. */
   NumberOutOfRange: 3,
   /** Well formed, but nobody can connect to port 0. */
   PortZero: 4,
-  /** EPRT with an address family other than 1 and 2. */
-  WrongFamilyNumber: 5,
-  /** EPRT whose address is no text form of its family. */
-  BadAddress: 6,
   /** No line end yet, and what is there may still become, or already is, an announcing line. */
-  Incomplete: 7,
+  Incomplete: 5,
+  /** Not as the RFC has it, but a lenient server may read this endpoint in it. Opens nothing. */
+  Lax: 6,
 } as const;
 export type FtpParseCode = (typeof FtpParse)[keyof typeof FtpParse];
 
@@ -47,9 +54,8 @@ const PARSE_NAMES = [
   'malformed',
   'number-out-of-range',
   'port-zero',
-  'wrong-family-number',
-  'bad-address',
   'incomplete',
+  'lax',
 ] as const;
 
 /** The stable kebab-case name of a parse code. */
@@ -61,7 +67,7 @@ export function ftpParseName(code: FtpParseCode): string {
  * One announced endpoint. One object is made per helper and reused for every line.
  *
  * `kind` is set as soon as the verb or reply code is recognised, whatever the answer. Everything
- * else is meaningful after `Ok` and `PortZero` only; after any other answer the address and port
+ * else is meaningful after `Ok`, `Lax` and `PortZero` only; after any other answer the address and port
  * are 0 and the number range is empty and stands at the start of the line.
  */
 export class FtpAnnouncement {
@@ -78,7 +84,7 @@ export class FtpAnnouncement {
   /** The bytes that NAT replaces, as absolute offsets: `10,0,1,2,200,10`, `|1|10.0.1.2|51210|`. */
   numbersStart = 0;
   numbersEnd = 0;
-  /** The byte between the fields of EPRT and 229; 0 for PORT and 227. */
+  /** The byte between the fields of EPRT and 229; 0 for the others. */
   delimiter = 0;
 
   /** Forgets the last line; the number range becomes empty at `at`. */

@@ -1,9 +1,11 @@
 /**
- * PORT and 227 (RFC 959 section 4.1.2): an IPv4 endpoint as six numbers. Both functions take what
- * follows the verb or code, without the terminator; the contract is that of grammar.ts. Hot.
+ * PORT and 227 (RFC 959 section 4.1.2), an IPv4 endpoint as six numbers; LPRT and 228 (RFC 1639),
+ * an endpoint of either family as nine or twenty-one. All functions take what follows the verb or
+ * code, without the terminator; the contract is that of grammar.ts. Hot.
  */
 import { type FtpAnnouncement, FtpParse, type FtpParseCode } from './announcement.ts';
-import { isDigit, NOT_A_NUMBER, scanNumber, skipSpaces, stop, TOO_BIG } from './scan.ts';
+import { isTooBig, SHORT_COUNT, scanList, scanLongList, settleLong, settleShort } from './list.ts';
+import { isDigit, skipSpaces, stop } from './scan.ts';
 
 const SPACE = 0x20;
 const OPEN = 0x28;
@@ -17,27 +19,47 @@ export function parsePort(
   end: number,
   out: FtpAnnouncement,
 ): FtpParseCode {
-  if (!scanSixNumbers(bytes, at, end, false)) return FtpParse.Malformed;
-  const numbersEnd = stop.at;
-  // The kernel wants CR here. Trailing blanks change nothing that any server reads.
-  if (skipSpaces(bytes, numbersEnd, end) !== end) return FtpParse.Malformed;
-  return settleSixNumbers(at, numbersEnd, out);
+  return parseWhole(bytes, at, end, false, out);
 }
 
-// 227 Entering Passive Mode (192,0,2,2,200,10).
-export function parse227(
+// LPRT 4,4,10,0,1,2,2,200,10
+// LPRT 6,16,32,1,13,184,0,1,0,0,0,0,0,0,0,0,0,2,2,200,10
+export function parseLprt(
   bytes: Uint8Array,
   at: number,
   end: number,
   out: FtpAnnouncement,
 ): FtpParseCode {
+  return parseWhole(bytes, at, end, true, out);
+}
+
+function parseWhole(
+  bytes: Uint8Array,
+  at: number,
+  end: number,
+  isLong: boolean,
+  out: FtpAnnouncement,
+): FtpParseCode {
+  if (!scanGroup(bytes, at, end, isLong, false) || stop.at !== end) return FtpParse.Malformed;
+  return settleGroup(at, end, isLong, out);
+}
+
+// 227 Entering Passive Mode (192,0,2,2,200,10).
+// 228 Entering Long Passive Mode (4,4,192,0,2,2,2,200,10)
+export function parsePassive(
+  bytes: Uint8Array,
+  at: number,
+  end: number,
+  isLong: boolean,
+  out: FtpAnnouncement,
+): FtpParseCode {
   for (let pos = at; pos < end; pos++) {
-    if (bytes[pos] !== OPEN || !scanSixNumbers(bytes, pos + 1, end, true)) continue;
+    if (bytes[pos] !== OPEN || !scanGroup(bytes, pos + 1, end, isLong, true)) continue;
     const numbersEnd = stop.at;
     const close = skipSpaces(bytes, numbersEnd, end);
-    if (close < end && bytes[close] === CLOSE) return settleSixNumbers(pos + 1, numbersEnd, out);
+    if (close < end && bytes[close] === CLOSE) return settleGroup(pos + 1, numbersEnd, isLong, out);
   }
-  return parse227Bare(bytes, at, end, out);
+  return parseBare(bytes, at, end, isLong, out);
 }
 
 /**
@@ -45,10 +67,11 @@ export function parse227(
  * full group does not begin there (`227 Ok 1 192,0,2,2,200,10`), a later number may begin it, but
  * never one that a comma ties to the number before it: seven numbers do not hold a group of six.
  */
-function parse227Bare(
+function parseBare(
   bytes: Uint8Array,
   at: number,
   end: number,
+  isLong: boolean,
   out: FtpAnnouncement,
 ): FtpParseCode {
   let before: number = Before.Text;
@@ -56,10 +79,10 @@ function parse227Bare(
   while (pos < end) {
     const byte = bytes[pos]!;
     if (isDigit(byte)) {
-      if (before !== Before.Comma && scanSixNumbers(bytes, pos, end, true)) {
+      if (before !== Before.Comma && scanGroup(bytes, pos, end, isLong, true)) {
         const numbersEnd = stop.at;
         if (!isFollowedByNumber(bytes, numbersEnd, end)) {
-          return settleSixNumbers(pos, numbersEnd, out);
+          return settleGroup(pos, numbersEnd, isLong, out);
         }
       }
       while (pos < end && isDigit(bytes[pos]!)) pos++;
@@ -83,46 +106,24 @@ function isFollowedByNumber(bytes: Uint8Array, at: number, end: number): boolean
   return next < end && isDigit(bytes[next]!);
 }
 
-/** What the last successful `scanSixNumbers` read; whole only when `tooBig` is false. */
-const six = { address: 0, port: 0, tooBig: false };
-
-/** Six numbers of at most 255 between commas; false if they are not six. Ends at `stop.at`. */
-function scanSixNumbers(
+function scanGroup(
   bytes: Uint8Array,
   at: number,
   end: number,
+  isLong: boolean,
   spacesAfterCommas: boolean,
 ): boolean {
-  let address = 0;
-  let port = 0;
-  let tooBig = false;
-  let pos = at;
-  for (let field = 0; field < 6; field++) {
-    if (field > 0) {
-      if (pos >= end || bytes[pos] !== COMMA) return false;
-      pos = spacesAfterCommas ? skipSpaces(bytes, pos + 1, end) : pos + 1;
-    }
-    const value = scanNumber(bytes, pos, end, 255);
-    if (value === NOT_A_NUMBER) return false;
-    if (value === TOO_BIG) tooBig = true;
-    if (field < 4) address = (address << 8) | (value & 0xff);
-    else port = (port << 8) | (value & 0xff);
-    pos = stop.at;
-  }
-  six.address = address;
-  six.port = port;
-  six.tooBig = tooBig;
-  return true;
+  return isLong
+    ? scanLongList(bytes, at, end, spacesAfterCommas)
+    : scanList(bytes, at, end, SHORT_COUNT, spacesAfterCommas);
 }
 
-function settleSixNumbers(
-  numbersStart: number,
-  numbersEnd: number,
+function settleGroup(
+  from: number,
+  to: number,
+  isLong: boolean,
   out: FtpAnnouncement,
 ): FtpParseCode {
-  if (six.tooBig) return FtpParse.NumberOutOfRange;
-  out.family = 4;
-  out.a0 = six.address;
-  out.hasAddress = true;
-  return out.settle(six.port, numbersStart, numbersEnd);
+  if (isTooBig()) return FtpParse.NumberOutOfRange;
+  return isLong ? settleLong(from, to, out) : settleShort(from, to, out);
 }

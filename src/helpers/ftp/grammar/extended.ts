@@ -35,7 +35,7 @@ export function parseEprt(
   const familyNumber = familyEnd === at + 2 ? bytes[at + 1]! : 0;
   if (familyNumber === DIGIT_1) return parseEprtIpv4(bytes, at, familyEnd + 1, end, out);
   if (familyNumber === DIGIT_2) return parseEprtIpv6(bytes, at, familyEnd + 1, end, out);
-  return FtpParse.WrongFamilyNumber;
+  return FtpParse.Malformed;
 }
 
 function parseEprtIpv4(
@@ -46,11 +46,10 @@ function parseEprtIpv4(
   out: FtpAnnouncement,
 ): FtpParseCode {
   const answer = scanDottedIpv4(bytes, at, end);
-  if (answer === NOT_A_NUMBER) return FtpParse.BadAddress;
-  if (stop.at >= end) return FtpParse.Malformed;
-  if (bytes[stop.at] !== bytes[start]) return FtpParse.BadAddress;
+  if (answer === NOT_A_NUMBER) return FtpParse.Malformed;
+  if (stop.at >= end || bytes[stop.at] !== bytes[start]) return FtpParse.Malformed;
   const port = scanLastField(bytes, stop.at + 1, end, bytes[start]!);
-  if (port === NOT_A_NUMBER) return FtpParse.Malformed;
+  if (port === NOT_A_NUMBER || stop.at !== end) return FtpParse.Malformed;
   if (port === TOO_BIG || answer === TOO_BIG) return FtpParse.NumberOutOfRange;
   out.family = 4;
   out.a0 = scanned.a0;
@@ -69,9 +68,9 @@ function parseEprtIpv6(
   const delimiter = bytes[start]!;
   let addressEnd = at;
   while (addressEnd < end && bytes[addressEnd] !== delimiter) addressEnd++;
-  if (!scanIpv6(bytes, at, addressEnd)) return FtpParse.BadAddress;
+  if (!scanIpv6(bytes, at, addressEnd)) return FtpParse.Malformed;
   const port = scanLastField(bytes, addressEnd + 1, end, delimiter);
-  if (port === NOT_A_NUMBER) return FtpParse.Malformed;
+  if (port === NOT_A_NUMBER || stop.at !== end) return FtpParse.Malformed;
   if (port === TOO_BIG) return FtpParse.NumberOutOfRange;
   out.family = 6;
   out.a0 = scanned.a0;
@@ -105,7 +104,7 @@ export function parse229(
   return FtpParse.Malformed;
 }
 
-/** A port and the delimiter that closes it. As in the kernel, what follows does not matter. */
+/** A port and the delimiter that closes it. Ends at `stop.at`. */
 function scanLastField(bytes: Uint8Array, at: number, end: number, delimiter: number): number {
   const port = scanNumber(bytes, at, end, 65535);
   if (stop.at >= end || bytes[stop.at] !== delimiter) return NOT_A_NUMBER;

@@ -11,9 +11,13 @@ export const NOT_A_NUMBER = -1;
 /** Digits whose value is above the limit asked for. */
 export const TOO_BIG = -2;
 
-// 65535 has five digits; more than that is padding that only serves to confuse another parser.
-const MAX_DIGITS = 5;
+// 255 has three digits and 65535 five; more is padding that only serves to confuse another parser.
+const OCTET_DIGITS = 3;
+const PORT_DIGITS = 5;
 
+const TAB = 0x09;
+const VT = 0x0b;
+const FF = 0x0c;
 const SPACE = 0x20;
 const DOT = 0x2e;
 const COLON = 0x3a;
@@ -26,6 +30,23 @@ export function skipSpaces(bytes: Uint8Array, at: number, end: number): number {
   let pos = at;
   while (pos < end && bytes[pos] === SPACE) pos++;
   return pos;
+}
+
+/** The blanks that C's `isspace` and Python's `strip` skip, line ends apart. */
+export function isBlank(byte: number): boolean {
+  return byte === SPACE || byte === TAB || byte === VT || byte === FF;
+}
+
+export function skipBlanks(bytes: Uint8Array, at: number, end: number): number {
+  let pos = at;
+  while (pos < end && isBlank(bytes[pos]!)) pos++;
+  return pos;
+}
+
+/** What verbs consist of. A letter or digit behind `PORT` makes it another verb, not a bad PORT. */
+export function isVerbByte(byte: number): boolean {
+  const folded = byte | 0x20;
+  return isDigit(byte) || (folded >= 0x61 && folded <= 0x7a);
 }
 
 /**
@@ -44,7 +65,7 @@ export function scanNumber(bytes: Uint8Array, at: number, end: number, max: numb
   stop.at = pos;
   if (pos === at) return NOT_A_NUMBER;
   if (value > max) return TOO_BIG;
-  return pos - at > MAX_DIGITS ? NOT_A_NUMBER : value;
+  return pos - at > (max > 255 ? PORT_DIGITS : OCTET_DIGITS) ? NOT_A_NUMBER : value;
 }
 
 /** The address that the last `scanDottedIpv4` or `scanIpv6` read, as signed words. */

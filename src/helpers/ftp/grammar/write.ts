@@ -4,8 +4,8 @@
  */
 import { AnnouncementKind, type AnnouncementKindCode } from './announcement.ts';
 
-/** `|2|` + 39 bytes of IPv6 text + `|65535|`: no announcement is longer than this. */
-export const MAX_ANNOUNCEMENT_BYTES = 49;
+/** `6,16,` + sixteen numbers + `,2,255,255`: no announcement is longer than this. */
+export const MAX_ANNOUNCEMENT_BYTES = 78;
 
 const COMMA = 0x2c;
 const DOT = 0x2e;
@@ -19,8 +19,8 @@ const BAR = 0x7c;
  * writes nothing, where the kind cannot carry the family: PORT and 227 are IPv4 only.
  *
  * PORT, 227: `192,0,2,1,200,10`. EPRT: `|1|192.0.2.1|51210|`, `|2|2001:db8::1|51210|` with RFC 5952
- * text (hexadecimal groups throughout). 229: `|||51210|`, whatever the address. The address is in
- * signed words as in `FtpAnnouncement`.
+ * text (hexadecimal groups throughout). 229: `|||51210|`, whatever the address. LPRT, 228:
+ * `4,4,192,0,2,1,2,200,10`. The address is in signed words as in `FtpAnnouncement`.
  *
  * The peer's own delimiter is kept, except one that may occur inside an address (a hexadecimal
  * letter, `:` or `.`): with another address in its place the text could become ambiguous.
@@ -46,6 +46,9 @@ export function writeAnnouncement(
       return writeEprt(family, a0, a1, a2, a3, port, safeDelimiter(delimiter), out, at) - at;
     case AnnouncementKind.Epsv:
       return writeEpsv(port, safeDelimiter(delimiter), out, at) - at;
+    case AnnouncementKind.Lprt:
+    case AnnouncementKind.Lpsv:
+      return family === 0 ? 0 : writeLong(family, a0, a1, a2, a3, port, out, at) - at;
     case AnnouncementKind.None:
       return 0;
   }
@@ -54,9 +57,43 @@ export function writeAnnouncement(
 function writeSixNumbers(address: number, port: number, out: Uint8Array, at: number): number {
   let pos = writeIpv4(address, COMMA, out, at);
   out[pos++] = COMMA;
-  pos = writeDecimal(port >>> 8, out, pos);
+  return writePortNumbers(port, out, pos);
+}
+
+/** RFC 1639: family (an IP version), address length and bytes, port length and bytes. */
+function writeLong(
+  family: 4 | 6,
+  a0: number,
+  a1: number,
+  a2: number,
+  a3: number,
+  port: number,
+  out: Uint8Array,
+  at: number,
+): number {
+  let pos = writeDecimal(family, out, at);
   out[pos++] = COMMA;
-  return writeDecimal(port & 0xff, out, pos);
+  pos = writeDecimal(family === 4 ? 4 : 16, out, pos);
+  out[pos++] = COMMA;
+  pos = writeIpv4(a0, COMMA, out, pos);
+  if (family === 6) {
+    out[pos++] = COMMA;
+    pos = writeIpv4(a1, COMMA, out, pos);
+    out[pos++] = COMMA;
+    pos = writeIpv4(a2, COMMA, out, pos);
+    out[pos++] = COMMA;
+    pos = writeIpv4(a3, COMMA, out, pos);
+  }
+  out[pos++] = COMMA;
+  out[pos++] = DIGIT_0 + 2;
+  out[pos++] = COMMA;
+  return writePortNumbers(port, out, pos);
+}
+
+function writePortNumbers(port: number, out: Uint8Array, at: number): number {
+  const pos = writeDecimal(port >>> 8, out, at);
+  out[pos] = COMMA;
+  return writeDecimal(port & 0xff, out, pos + 1);
 }
 
 function writeEprt(
