@@ -7,6 +7,7 @@
  * connection but announcing lines leaves this room. Warm: control connections only.
  */
 export { kindName } from './ftp/grammar/grammar.ts';
+export { quoteLine } from './ftp/grammar/quote.ts';
 export { FtpHelper } from './ftp/helper.ts';
 export {
   defaultFtpOptions,
@@ -17,6 +18,7 @@ export {
   type FtpRefusalAction,
   ftpModes,
 } from './ftp/policy.ts';
+export type { ServerRefusals } from './ftp/refusal-counts.ts';
 export {
   type FtpCounters,
   type FtpEncrypted,

@@ -18,6 +18,8 @@ export const FtpReason = {
   WrongDirection: 'wrong-direction',
   /** The server has not greeted yet, as servers of FTP do. */
   BeforeGreeting: 'before-greeting',
+  /** The client's first line is none of FTP: another protocol that is made to look like it. */
+  NotFtp: 'not-ftp',
   Encrypted: 'encrypted',
   EpsvAll: 'epsv-all',
   /** Too many pinholes: of this client, or of all; or too many commands without an answer. */

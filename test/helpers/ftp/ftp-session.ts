@@ -5,9 +5,15 @@
  */
 import { type Expectation, Status } from '../../../src/conntrack/index.ts';
 import { Outcome } from '../../../src/engine/index.ts';
-import type { FtpPolicy } from '../../../src/helpers/index.ts';
+import type { FtpMode, FtpPolicy } from '../../../src/helpers/index.ts';
 import { formatAddress } from '../../../src/wire/index.ts';
-import { type Left, makeGateway, type TestGateway } from '../../support/gateway.ts';
+import { ftpWith } from '../../support/ftp-options.ts';
+import {
+  type GatewayOptions,
+  type Left,
+  makeGateway,
+  type TestGateway,
+} from '../../support/gateway.ts';
 import { type TcpEnd, TcpSession } from '../../support/tcp-session.ts';
 
 export type NatKind = 'plain' | 'snat' | 'dnat';
@@ -17,6 +23,10 @@ export interface FtpOptions {
   readonly ipv6?: boolean;
   readonly ftp?: FtpPolicy;
   readonly expectMaximum?: number;
+  /** Default: hardened. */
+  readonly mode?: FtpMode;
+  /** Kernel mode: third parties may be announced. */
+  readonly loose?: boolean;
 }
 
 const FORWARD = [
@@ -57,9 +67,14 @@ export function ftpGateway(options: FtpOptions = {}): TestGateway {
       lan: ['10.0.1.1/24', '2001:db8:1::1/64'],
       wan: ['192.0.2.1/24', '2001:db8:2::1/64'],
     },
+    ...settingsOf(options),
   });
   if (options.ftp !== undefined) gateway.engine.tracking.ftp.policy = options.ftp;
   return gateway;
+}
+
+function settingsOf({ mode, loose = false }: FtpOptions): Pick<GatewayOptions, 'settings'> {
+  return mode === undefined ? {} : { settings: { ftp: ftpWith({}, { mode, loose }) } };
 }
 
 export interface ControlOptions {
@@ -97,7 +112,7 @@ export class ControlSession extends TcpSession {
     this.serverSays('230 in\r\n');
   }
 
-  /** What became of a segment: `pass`, `drop`, `reset`, or the text as it went on. */
+  /** What became of a segment: `pass`, `drop`, `reset`, `hold`, or the text as it went on. */
   step(from: 'C' | 'S', text: string): string {
     return this.verdictOf(from === 'C' ? this.clientSays(text) : this.serverSays(text), text);
   }
@@ -108,6 +123,7 @@ export class ControlSession extends TcpSession {
   }
 
   private verdictOf(left: Left, text: string): string {
+    if (left.outcome === Outcome.Hold) return 'hold';
     if (left.outcome !== Outcome.Forward) return left.reason === 'ftp-reset' ? 'reset' : 'drop';
     return left.seen!.text === text ? 'pass' : left.seen!.text;
   }

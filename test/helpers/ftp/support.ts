@@ -47,8 +47,9 @@ export function parse(from: 'C' | 'S', line: string): Parsed {
 export const command = (line: string): Parsed => parse('C', line);
 export const reply = (line: string): Parsed => parse('S', line);
 
-/** `kind address port [numbers]`, or the code where it is not ok. */
+/** `kind address port [numbers]`, with `lax` before it where it is; else the code. */
 export function summary({ code, out, numbers }: Parsed): string {
+  if (code === 'lax') return `lax ${summary({ code: 'ok', out, numbers })}`;
   if (code !== 'ok' && code !== 'port-zero') return code;
   const ipv6 = () => formatIpv6(out.a0, out.a1, out.a2, out.a3);
   const address = out.family === 6 ? ipv6() : out.family === 4 ? formatIpv4(out.a0) : '-';

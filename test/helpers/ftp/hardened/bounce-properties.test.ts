@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { Outcome } from '../../../src/engine/index.ts';
-import { type ControlSession, ftpSession, type NatKind } from './ftp-session.ts';
+import { Outcome } from '../../../../src/engine/index.ts';
+import { type ControlSession, ftpSession, type NatKind } from '../ftp-session.ts';
 
 const LINES = [
   'NOOP\r\n',

@@ -1,0 +1,200 @@
+import { Direction, type Expectation, ExpectResult } from '../../../conntrack/index.ts';
+import {
+  AnnouncementKind,
+  FtpParse,
+  type FtpParseCode,
+  kindName,
+  parseCommand,
+  parseReply,
+} from '../grammar/grammar.ts';
+import { hidesCommand } from '../grammar/hidden.ts';
+import { reasonOf } from '../grammar/reason.ts';
+import {
+  isAnnouncing,
+  mayBecome,
+  readVerb,
+  Verb,
+  type VerbCode,
+  verbName,
+} from '../grammar/verbs.ts';
+import { FtpReason } from '../report.ts';
+import {
+  type LineJudge,
+  LineVerdict,
+  type LineVerdictCode,
+  type StreamLine,
+} from '../stream/line.ts';
+import type { Bench, Refusing } from './bench.ts';
+import type { Control } from './control.ts';
+import { commandIsDenied } from './denied.ts';
+import { Whose, type WhoseCode } from './endpoint.ts';
+import { endpointHasPassed } from './passed.ts';
+
+/**
+ * Judges the client's lines. To open something a line must be exactly right; to refuse it a
+ * suspicion is enough.
+ */
+export class CommandJudge implements LineJudge {
+  private readonly control: Control;
+  private readonly bench: Bench;
+  /** Of the line in hand: what it has opened, and whether it was kept from doing what it says. */
+  private opened: Expectation | null = null;
+  private isStruck = false;
+
+  constructor(control: Control, bench: Bench) {
+    this.control = control;
+    this.bench = bench;
+  }
+
+  get maxLine(): number {
+    return this.control.policy.maxLine;
+  }
+
+  mustHold({ bytes, start, end }: StreamLine): boolean {
+    return mayBecome(bytes, start, end, this.control.verbs.isWatched);
+  }
+
+  judge(line: StreamLine): LineVerdictCode {
+    this.opened = null;
+    this.isStruck = false;
+    const { bytes, start, end } = this.bench.body.of(line);
+    const verb = readVerb(bytes, start, end);
+    if (verb !== Verb.None) this.control.clientSpoke(verb, line.isCertain);
+    const verdict = this.verdictOn(line, verb);
+    const isTakenOut =
+      verdict === LineVerdict.Replace && line.passed + line.replacement.length === 0;
+    if (verdict !== LineVerdict.Reset && !isTakenOut) this.note(line, verb);
+    return verdict;
+  }
+
+  encrypted(bytes: Uint8Array, start: number, end: number): number {
+    return this.control.encryptedBytes(Direction.Original, bytes, start, end);
+  }
+
+  private verdictOn(line: StreamLine, verb: VerbCode): LineVerdictCode {
+    const { bench, control } = this;
+    const { policy } = control;
+    const { bytes, start, end } = bench.body;
+    const kind = verbName(verb);
+    if (hidesCommand(line.bytes, line.start, line.end)) {
+      const reason = FtpReason.HiddenCommand;
+      return this.refuse(line, { kind, reason, wanted: policy.bounce, wholly: true });
+    }
+    if (isAnnouncingReply(bench)) {
+      const reason = FtpReason.WrongDirection;
+      const said = kindName(bench.announcement.kind);
+      return this.refuse(line, { kind: said, reason, wanted: policy.bounce, wholly: true });
+    }
+    if (commandIsDenied(control, bench.body, verb, line.isTooLong)) {
+      return this.refuse(line, { kind, reason: FtpReason.DeniedCommand, wanted: policy.denied });
+    }
+    const parsed = parseCommand(bytes, start, end, bench.announcement);
+    if (bench.announcement.kind === AnnouncementKind.None) {
+      if (line.isTooLong)
+        this.refuse(line, { kind, reason: FtpReason.LineTooLong, wanted: 'pass' });
+      return LineVerdict.Pass;
+    }
+    if (line.isTooLong) return this.suspect(line, FtpReason.LineTooLong);
+    return this.announcement(line, parsed);
+  }
+
+  /** What the server is going to answer, in the order of the commands. */
+  private note(line: StreamLine, verb: VerbCode): void {
+    const { bench, control } = this;
+    const { bytes, start, end } = bench.body;
+    const said = this.isStruck ? Verb.Other : verb;
+    if (!control.session.commandLine(said, bytes, start, end, line.seq)) {
+      this.report(line, { kind: verbName(verb), reason: FtpReason.Limit, wanted: 'pass' });
+    } else if (isAnnouncing(said)) control.announcedByCommand(this.opened);
+  }
+
+  private announcement(line: StreamLine, parsed: FtpParseCode): LineVerdictCode {
+    const { bench, control } = this;
+    const { announcement, maker } = bench;
+    const isReadable = parsed === FtpParse.Ok || parsed === FtpParse.Lax;
+    if (parsed === FtpParse.Incomplete) return this.suspect(line, FtpReason.SplitLine);
+    if (!isReadable) {
+      const isNumber = parsed === FtpParse.NumberOutOfRange;
+      return isNumber
+        ? this.suspect(line, FtpReason.NumberOutOfRange)
+        : this.letPass(line, reasonOf(parsed));
+    }
+    const { policy } = control;
+    const whose = maker.look(control.row, Direction.Original, announcement, policy);
+    if (whose === Whose.Stranger) return this.suspect(line, FtpReason.AddressMismatch);
+    if (whose === Whose.OtherFamily) return this.suspect(line, FtpReason.FamilyMismatch);
+    if (whose === Whose.Zero && policy.zeroAddress === 'refuse') {
+      return this.suspect(line, FtpReason.ZeroAddress);
+    }
+    if (parsed === FtpParse.Lax) return this.letPass(line, FtpReason.Malformed);
+    return this.open(line, whose);
+  }
+
+  /** An exact announcement of somebody's own, or of a third party that the policy lists. */
+  private open(line: StreamLine, whose: WhoseCode): LineVerdictCode {
+    const { bench, control } = this;
+    const { announcement, maker } = bench;
+    const { policy, session } = control;
+    if (!line.isCertain) return this.letPass(line, FtpReason.LineStartUnknown);
+    if (!control.isFtp) return this.letPass(line, FtpReason.NotFtp);
+    if (!control.isAnswered) return this.letPass(line, FtpReason.Unanswered);
+    if (!session.isGreeted) return this.letPass(line, FtpReason.BeforeGreeting);
+    if (session.epsvAll) {
+      control.closeHoles();
+      return this.reject(line, FtpReason.EpsvAll);
+    }
+    if (announcement.port < policy.minPort) return this.suspect(line, FtpReason.PortBelowMinimum);
+    if (whose === Whose.Zero) maker.takeAsOwn();
+    if (control.isFullOfHoles(maker.holesOfClient)) return this.reject(line, FtpReason.Limit);
+    const isLate = bench.isTooLateToRewrite(line) || control.isObserved[Direction.Original];
+    if (isLate && maker.mustRewrite(announcement)) return this.reject(line, FtpReason.SplitLine);
+    const mayReplacePort = control.isTranslated && !isLate;
+    const result = maker.open(announcement, policy, mayReplacePort);
+    if (result !== ExpectResult.Ok)
+      return this.reject(line, control.whyNot(result, mayReplacePort));
+    this.opened = maker.opened;
+    bench.counters.announced++;
+    return isLate ? LineVerdict.Pass : bench.rewrite(line);
+  }
+
+  /** It may well be meant for somebody else: refused as the policy wants bounces to be. */
+  private suspect(line: StreamLine, reason: Refusing['reason']): LineVerdictCode {
+    const { kind } = this.bench.announcement;
+    const { bytes, start, passed } = line;
+    const isTooLate = passed > 0 && endpointHasPassed(kind, bytes, start, passed);
+    const wanted = this.control.policy.bounce;
+    const wholly = this.bench.body.isStripped;
+    return this.refuse(line, { kind: kindName(kind), reason, wanted, isTooLate, wholly });
+  }
+
+  /** It cannot work: better the server says so at once than that the client waits. */
+  private reject(line: StreamLine, reason: Refusing['reason']): LineVerdictCode {
+    const kind = kindName(this.bench.announcement.kind);
+    const wholly = this.bench.body.isStripped;
+    return this.refuse(line, { kind, reason, wanted: 'reject', wholly });
+  }
+
+  /** Opens nothing, and is the server's business. */
+  private letPass(line: StreamLine, reason: Refusing['reason']): LineVerdictCode {
+    const kind = kindName(this.bench.announcement.kind);
+    return this.refuse(line, { kind, reason, wanted: 'pass' });
+  }
+
+  private refuse(line: StreamLine, refusing: CommandRefusing): LineVerdictCode {
+    const verdict = this.report(line, refusing);
+    this.isStruck = verdict === LineVerdict.Replace;
+    return verdict;
+  }
+
+  private report(line: StreamLine, refusing: CommandRefusing): LineVerdictCode {
+    return this.bench.refuse(this.control, line, { ...refusing, direction: Direction.Original });
+  }
+}
+
+type CommandRefusing = Omit<Refusing, 'direction'>;
+
+/** A reply that only servers give. */
+function isAnnouncingReply({ body, announcement }: Bench): boolean {
+  parseReply(body.bytes, body.start, body.end, announcement);
+  return announcement.kind !== AnnouncementKind.None;
+}

@@ -1,0 +1,140 @@
+import { type DirectionCode, Field, TcpState } from '../../../conntrack/index.ts';
+import { setAcknowledgement } from '../../../nat/index.ts';
+import { findTcpOption, type Packet, TcpFlag, TcpOption } from '../../../wire/index.ts';
+import { type HelperPromise, HelperVerdict, type HelperVerdictCode } from '../../helper.ts';
+import type { FtpParts } from '../parts.ts';
+import type { FtpPolicies } from '../policies.ts';
+import type { RefusalCounts } from '../refusal-counts.ts';
+import type { FtpCounters, FtpSessionView } from '../report.ts';
+import { type Relay, RelayOutcome } from '../stream/relay.ts';
+import { Bench } from './bench.ts';
+import { Control } from './control.ts';
+
+export interface HardenedParts extends FtpParts {
+  readonly policies: FtpPolicies;
+  readonly promise: HelperPromise;
+  readonly counters: FtpCounters;
+  readonly refusals: RefusalCounts;
+}
+
+/**
+ * The hardened helper: reads both directions as streams, opens only what was asked for and leads to
+ * the ends of the control connection, and rewrites wherever a line lies. docs/ftp.md.
+ */
+export class HardenedFtp {
+  /** Segments whose payload was changed, retransmissions included. */
+  edited = 0;
+  readonly bench: Bench;
+
+  private readonly parts: FtpParts;
+  private readonly policies: FtpPolicies;
+  private readonly promise: HelperPromise;
+  private readonly controls = new Map<number, Control>();
+
+  constructor(parts: HardenedParts) {
+    this.parts = parts;
+    this.policies = parts.policies;
+    this.promise = parts.promise;
+    this.bench = new Bench(parts, parts.counters, parts.refusals);
+  }
+
+  /** The connection in `row` is a control connection, by a rule with this comment. */
+  attach(row: number, comment: string): Control {
+    const control = new Control(this.parts, this.policies, this.bench, row, comment);
+    this.controls.set(row, control);
+    return control;
+  }
+
+  handle(packet: Packet, row: number, direction: DirectionCode): HelperVerdictCode {
+    const control = this.controlOf(row);
+    this.listen(packet, control, direction);
+    const relay = control.relays[direction];
+    if (packet.tcpFlags & TcpFlag.Syn) this.learnStart(packet, row, relay);
+    // An end that has said all it had to say announces nothing any more (and a reset says so too).
+    if (packet.tcpFlags & (TcpFlag.Fin | TcpFlag.Rst)) control.closeHoles();
+    switch (relay.take(packet)) {
+      case RelayOutcome.Changed:
+        this.edited++;
+        return HelperVerdict.Accept;
+      case RelayOutcome.Hold:
+        this.hold(relay);
+        return HelperVerdict.Hold;
+      case RelayOutcome.Drop:
+        return HelperVerdict.Drop;
+      case RelayOutcome.Reset:
+        return HelperVerdict.Reset;
+      default:
+        return HelperVerdict.Accept;
+    }
+  }
+
+  /** A packet that has gone already. */
+  observe(packet: Packet, row: number, direction: DirectionCode): void {
+    const control = this.controlOf(row);
+    control.isObserved[direction] = true;
+    this.listen(packet, control, direction);
+    const relay = control.relays[direction];
+    if (packet.tcpFlags & TcpFlag.Syn) this.learnStart(packet, row, relay);
+    if (packet.tcpFlags & (TcpFlag.Fin | TcpFlag.Rst)) control.closeHoles();
+    relay.observe(packet);
+  }
+
+  /** What the other end must not wait for: bytes that are kept here count as received. */
+  lift(packet: Packet, row: number, direction: DirectionCode): void {
+    if ((packet.tcpFlags & TcpFlag.Ack) === 0) return;
+    const control = this.controls.get(row);
+    if (control === undefined) return;
+    const lifted = control.relays[direction === 0 ? 1 : 0].lift(packet.ack);
+    if (lifted !== packet.ack) setAcknowledgement(packet, lifted);
+  }
+
+  forget(row: number): void {
+    this.controls.delete(row);
+  }
+
+  /** A data connection of the control connection in `row` has ended. */
+  dataEnded(row: number, bytes: number): void {
+    const control = this.controls.get(row);
+    if (control !== undefined) control.session.bytes += bytes;
+  }
+
+  sessionOf(row: number): FtpSessionView | null {
+    return this.controls.get(row)?.session.view(row) ?? null;
+  }
+
+  private controlOf(row: number): Control {
+    return this.controls.get(row) ?? this.attach(row, '');
+  }
+
+  /** The handshake says where the first line begins. Later SYNs are ignored, as the tracker does. */
+  private learnStart(packet: Packet, row: number, relay: Relay): void {
+    const { table } = this.parts.conntrack;
+    const state = table.get(row, Field.State);
+    const opens =
+      state === TcpState.SynSent || state === TcpState.SynRecv || state === TcpState.SynSent2;
+    if (opens) relay.startAt((packet.seq + 1) | 0);
+  }
+
+  /** What this packet says of the bytes that have come the other way. */
+  private listen(packet: Packet, control: Control, direction: DirectionCode): void {
+    if ((packet.tcpFlags & TcpFlag.Ack) === 0) return;
+    const offset = this.parts.seqAdjust.ackOffset(control.row, direction, packet.ack);
+    const window = packet.view.getUint16(packet.l4Offset + 14);
+    const heard = control.relays[direction === 0 ? 1 : 0];
+    heard.acknowledged((packet.ack - offset) | 0, window, timestampOf(packet));
+  }
+
+  private hold(relay: Relay): void {
+    const { promise } = this;
+    promise.isDue = relay.mayPromise;
+    promise.ack = relay.promisedAck;
+    promise.window = relay.receiverWindow;
+    promise.timestamp = relay.receiverTimestamp;
+  }
+}
+
+/** TSval of the packet (RFC 7323); 0 where it carries none. */
+function timestampOf(packet: Packet): number {
+  const at = findTcpOption(packet, TcpOption.Timestamps);
+  return at > 0 ? packet.view.getInt32(at + 2) : 0;
+}

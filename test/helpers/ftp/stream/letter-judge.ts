@@ -1,0 +1,68 @@
+import {
+  type LineJudge,
+  LineVerdict,
+  type LineVerdictCode,
+  type StreamLine,
+} from '../../../../src/helpers/ftp/stream/line.ts';
+
+/**
+ * A judge that goes by the first letter of a line, so that the transformed stream is known
+ * beforehand:
+ *
+ *     k…  passes, never held          l…  becomes longer       o…  is taken out
+ *     h…  held, then passes           s…  becomes shorter      e…  stays as long, other bytes
+ *     m…  held until its third byte shows that it is harmless (m?x), else replaced
+ */
+export class LetterJudge implements LineJudge {
+  readonly maxLine: number;
+  /** Every line judged, as text. */
+  readonly judged: string[] = [];
+
+  constructor(maxLine = 4096) {
+    this.maxLine = maxLine;
+  }
+
+  mustHold({ bytes, start, end, passed }: StreamLine): boolean {
+    if (passed > 0) return false;
+    const letter = String.fromCharCode(bytes[start]!);
+    if (letter === 'm') return end - start < 3 || bytes[start + 2] !== 0x78;
+    return 'hlsoe'.includes(letter);
+  }
+
+  judge(line: StreamLine): LineVerdictCode {
+    const text = Buffer.from(line.bytes.slice(line.start, line.end)).toString('latin1');
+    this.judged.push(text);
+    const changed = changedLine(text);
+    if (changed === text || line.passed > 0) return LineVerdict.Pass;
+    line.replacement = Buffer.from(changed, 'latin1');
+    return LineVerdict.Replace;
+  }
+
+  encrypted(): void {}
+}
+
+function changedLine(text: string): string {
+  const body = text.slice(1);
+  switch (text[0]) {
+    case 'l':
+      return `L${body.length} and much longer than it was: ${body}`;
+    case 's':
+      return body.endsWith('\n') ? 'S\n' : 'S';
+    case 'o':
+      return '';
+    case 'e':
+      return text.replace(/[a-z]/g, (letter) => letter.toUpperCase());
+    case 'm':
+      return text[2] === 'x' ? text : `M+${body}`;
+    default:
+      return text;
+  }
+}
+
+/** What the receiver is to get for a stream. */
+export function transformed(stream: string): string {
+  return stream
+    .split(/(?<=\n)/)
+    .map(changedLine)
+    .join('');
+}
