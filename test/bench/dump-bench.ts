@@ -66,7 +66,11 @@ async function main(entries: number): Promise<void> {
   // Who listens for tests remembers every event.
   engine.listener = null;
   fill(engine.tracking.conntrack, entries);
-  const events = new EventHub(engine, { refused: () => {}, ruleLog: () => {} });
+  const events = new EventHub(engine, {
+    refused: () => {},
+    encrypted: () => {},
+    ruleLog: () => {},
+  });
   engine.listener = events;
   const server = createServer();
   serveLines(

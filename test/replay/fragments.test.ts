@@ -47,5 +47,5 @@ test('fragments in a capture', (t) => {
   assert.deepEqual([out.src, out.payload.length], ['203.0.113.1', 2992]);
   const { stdout } = bench.replay({ ...options, write: null });
   assert.match(stdout, /^#1 0\.000000 HOLD UNTRACKED proto 17|^#1 0\.000000 HOLD UNTRACKED udp/m);
-  assert.match(stdout, /4 packets: 1 accepted, 0 dropped \(0 with an answer\), 3 fragments held;/);
+  assert.match(stdout, /4 packets: 1 accepted, 0 dropped \(0 with an answer\), 3 held;/);
 });

@@ -7,6 +7,7 @@ import type { TestContext } from 'node:test';
 import { Output } from '../../src/cli/output.ts';
 import { type ReplayOptions, runReplay } from '../../src/cli/replay/replay.ts';
 import { CaptureWriter, openCaptureFile } from '../../src/datapath/index.ts';
+import { defaultFtpOptions } from '../../src/helpers/index.ts';
 import { LinkType, type LinkTypeCode } from '../../src/wire/index.ts';
 import { drain, type SeenFrame } from '../datapath/pcapfile/build.ts';
 
@@ -120,7 +121,7 @@ export class Bench {
           interfaces: [],
           json: false,
           ftpPorts: null,
-          bounce: 'reject',
+          ftp: defaultFtpOptions,
           verifyChecksums: false,
           ...options,
         },

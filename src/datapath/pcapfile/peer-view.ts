@@ -49,11 +49,12 @@ export class PeerView {
   /** The announced endpoint as its own side knows it, instead of the one that was told. */
   private leadsHere(expectation: Expectation): boolean {
     const { seen } = this;
-    const { savedAddress: to, src: from } = expectation;
+    const { dport, dportLast, savedAddress: to, savedPort, src: from } = expectation;
     return (
       seen.family === expectation.family &&
       seen.protocol === expectation.protocol &&
-      seen.dstPort === expectation.savedPort &&
+      seen.dstPort >= savedPort &&
+      seen.dstPort <= savedPort + dportLast - dport &&
       seen.d0 === to[0] &&
       seen.d1 === to[1] &&
       seen.d2 === to[2] &&
@@ -66,9 +67,10 @@ export class PeerView {
   }
 
   private adaptToExpectation(packet: Packet, expectation: Expectation): void {
-    const { arriving } = this;
-    arriving.copyFrom(this.seen);
-    arriving.setPorts(this.seen.srcPort, expectation.dport);
+    const { arriving, seen } = this;
+    const { dport, savedPort } = expectation;
+    arriving.copyFrom(seen);
+    arriving.setPorts(seen.srcPort, seen.dstPort + dport - savedPort);
     [arriving.d0, arriving.d1, arriving.d2, arriving.d3] = expectation.dst;
     rewriteDestination(packet, arriving);
   }

@@ -48,6 +48,7 @@ export class ReplayDatapath {
   private readonly outPath: string | null;
   private readonly packet = new Packet();
   private readonly frame = new CapturedFrame();
+  private view: PeerView | null = null;
   private writer: CaptureWriter | null = null;
   private writerLink: LinkTypeCode = LinkType.Ethernet;
   private firstEpoch = Number.NaN;
@@ -68,25 +69,31 @@ export class ReplayDatapath {
 
   /** Replays the whole file. Throws CaptureError where the file cannot be read on. */
   run(engine: Engine, observer: ReplayObserver): void {
-    const view = new PeerView(engine);
     try {
-      while (this.reader.next(this.frame)) this.step(engine, view, observer);
+      while (this.next(engine, observer));
       this.openWriter(LinkType.Ethernet);
     } finally {
       this.writer?.close();
     }
   }
 
-  private step(engine: Engine, view: PeerView, observer: ReplayObserver): void {
+  /**
+   * Replays one packet; false at the end of the file. Always with the same engine. Throws CaptureError
+   * where the file cannot be read on.
+   */
+  next(engine: Engine, observer: ReplayObserver): boolean {
     const { packet } = this;
+    if (!this.reader.next(this.frame)) return false;
+    this.view ??= new PeerView(engine);
     this.number++;
     this.setTime(engine);
     this.loadFrame();
-    if (this.decode(engine) === Decode.Ok) view.adapt(packet);
+    if (this.decode(engine) === Decode.Ok) this.view.adapt(packet);
     const outcome = engine.process(packet, this.map.ingressOf(packet));
     if (outcome === Outcome.Deliver) this.writePacket(packet);
     else if (outcome === Outcome.Forward) this.writeForwarded(engine, packet);
     observer.packetDone(this.number, this.time, outcome, packet);
+    return true;
   }
 
   /** The engine's clock follows the file; expiry is complete whenever the second changes. */

@@ -48,7 +48,7 @@ export interface FtpRefusal {
   /** The verb or reply code: `PORT`, `227`, `DELE`; `-` where there is none. */
   readonly kind: string;
   readonly reason: FtpReasonName;
-  /** The line as it stood on the wire, without its end and without credentials, escaped. */
+  /** The line as servers read it, without its end and without credentials, escaped. */
   readonly line: string;
   /** What was done about it in the end. */
   readonly action: FtpRefusalAction;

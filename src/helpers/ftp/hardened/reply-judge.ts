@@ -55,7 +55,7 @@ export class ReplyJudge implements LineJudge {
     const { session } = control;
     const { bytes, start, end } = bench.body.of(line);
     if (line.isTooLong) return this.tooLong(line);
-    if (isAnnouncingCommand(bench)) return this.fromWrongSide(line);
+    if (!session.isInsideReply && isAnnouncingCommand(bench)) return this.fromWrongSide(line);
     if (!line.isCertain) session.pickUp();
     const wasGreeted = session.isGreeted;
     const wasInside = session.isInsideReply;
@@ -183,10 +183,12 @@ function isPassiveDigit(byte: number): boolean {
   return byte >= 0x37 && byte <= 0x39;
 }
 
-/** A command that only clients give. */
+/** A command that only clients give; its verb alone may well stand in a list of verbs. */
 function isAnnouncingCommand({ body, announcement }: Bench): boolean {
-  parseCommand(body.bytes, body.start, body.end, announcement);
-  return announcement.kind !== AnnouncementKind.None;
+  const parsed = parseCommand(body.bytes, body.start, body.end, announcement);
+  return (
+    parsed === FtpParse.Ok || parsed === FtpParse.Lax || parsed === FtpParse.NumberOutOfRange
+  );
 }
 
 /** Whether a reply of this kind answers such a command (RFC 959, 1639, 2428; SPSV of pure-ftpd). */

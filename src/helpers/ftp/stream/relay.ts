@@ -88,13 +88,17 @@ export class Relay {
   take(packet: Packet): RelayOutcomeCode {
     const outcome = this.decide(packet);
     if (outcome === RelayOutcome.Drop || outcome === RelayOutcome.Reset) return outcome;
-    const isNews = seqAfter(packet.ack, this.lastAck) || packet.window !== this.lastWindow;
-    if (outcome === RelayOutcome.Hold) this.leavesAck = isNews;
-    if (isNews) {
-      this.lastAck = packet.ack;
-      this.lastWindow = packet.window;
-    }
+    this.leavesAck = this.noteAck(packet);
     return outcome;
+  }
+
+  /** True where the segment says anything new of the other direction. */
+  private noteAck({ tcpFlags, ack, window }: Packet): boolean {
+    if ((tcpFlags & TcpFlag.Ack) === 0) return false;
+    if (!seqAfter(ack, this.lastAck) && window === this.lastWindow) return false;
+    this.lastAck = ack;
+    this.lastWindow = window;
+    return true;
   }
 
   /** Takes a segment that goes on as it is in any case: verdicts have no effect, nothing is held. */

@@ -223,6 +223,12 @@ describe('evasion', () => {
     ],
     refuses: ['PORT wrong-direction reject', '227 wrong-direction reject'],
   });
+  play('case 53: but not where verbs are listed', {
+    steps: [
+      ['C', 'HELP\r\n'],
+      ['S', '214-The following:\r\nPORT EPRT\r\nPORT\r\n214 Help OK.\r\n'],
+    ],
+  });
   play('case 54: 227 without PASV', { steps: [['S', R227]], refuses: ['227 not-asked pass'] });
   play('case 55: 227 quoted in an error', {
     steps: [

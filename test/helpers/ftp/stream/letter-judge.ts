@@ -12,11 +12,15 @@ import {
  *     k…  passes, never held          l…  becomes longer       o…  is taken out
  *     h…  held, then passes           s…  becomes shorter      e…  stays as long, other bytes
  *     m…  held until its third byte shows that it is harmless (m?x), else replaced
+ *     q…  passes, and the stream is encrypted from then on
  */
 export class LetterJudge implements LineJudge {
   readonly maxLine: number;
   /** Every line judged, as text. */
   readonly judged: string[] = [];
+  /** Everything that came encrypted and in order. */
+  encryptedText = '';
+  relay: { readsLines: boolean } | null = null;
 
   constructor(maxLine = 4096) {
     this.maxLine = maxLine;
@@ -32,13 +36,16 @@ export class LetterJudge implements LineJudge {
   judge(line: StreamLine): LineVerdictCode {
     const text = Buffer.from(line.bytes.slice(line.start, line.end)).toString('latin1');
     this.judged.push(text);
+    if (text.startsWith('q') && line.isWhole) this.relay!.readsLines = false;
     const changed = changedLine(text);
     if (changed === text || line.passed > 0) return LineVerdict.Pass;
     line.replacement = Buffer.from(changed, 'latin1');
     return LineVerdict.Replace;
   }
 
-  encrypted(): void {}
+  encrypted(bytes: Uint8Array, start: number, end: number): void {
+    this.encryptedText += Buffer.from(bytes.slice(start, end)).toString('latin1');
+  }
 }
 
 function changedLine(text: string): string {
@@ -59,10 +66,16 @@ function changedLine(text: string): string {
   }
 }
 
+/** The lines of a stream that can be read, and what follows encrypted. */
+export function partsOf(stream: string): { lines: string[]; encrypted: string } {
+  const lines = stream.split(/(?<=\n)/);
+  const last = lines.findIndex((line) => line.startsWith('q') && line.endsWith('\n'));
+  if (last < 0) return { lines, encrypted: '' };
+  return { lines: lines.slice(0, last + 1), encrypted: lines.slice(last + 1).join('') };
+}
+
 /** What the receiver is to get for a stream. */
 export function transformed(stream: string): string {
-  return stream
-    .split(/(?<=\n)/)
-    .map(changedLine)
-    .join('');
+  const { lines, encrypted } = partsOf(stream);
+  return lines.map(changedLine).join('') + encrypted;
 }

@@ -4,12 +4,11 @@ import { Prng } from '../../../../src/base/index.ts';
 import { KEPT_LIMIT } from '../../../../src/helpers/ftp/stream/kept-output.ts';
 import { bytesOf } from '../support.ts';
 import type { EndpointOptions } from './endpoint.ts';
-import { transformed } from './letter-judge.ts';
+import { partsOf, transformed } from './letter-judge.ts';
 import { type Faults, noFaults, WireModel } from './wire-model.ts';
 
-const letters = 'kkhlsoem';
-
-function randomStream(random: Prng): string {
+function randomStream(random: Prng, mayEncrypt: boolean): string {
+  const letters = mayEncrypt && random.below(3) === 0 ? 'kkhlsoemq' : 'kkhlsoem';
   let stream = '';
   for (let lines = 1 + random.below(9); lines > 0; lines--) {
     const letter = letters[random.below(letters.length)]!;
@@ -57,7 +56,7 @@ interface Run {
 /** One conversation; its streams must arrive as they are to be. */
 function converse(seed: number, faults: Faults, isTransparent = false): Run {
   const random = new Prng(seed * 2_654_435_761);
-  const streams = [randomStream(random), randomStream(random)] as const;
+  const streams = [0, 1].map(() => randomStream(random, faults.tamper === 0)) as [string, string];
   const isns = [random.next() | 0, -random.below(400)] as const;
   const options = [
     randomEnd(streams[0], random, isns[0], isns[1]),
@@ -77,13 +76,25 @@ function converse(seed: number, faults: Faults, isTransparent = false): Run {
   }
   const retransmissions = model.ends[0].retransmissions + model.ends[1].retransmissions;
   model.settle();
-  if (!isTransparent) checkMemory(model, label);
+  if (!isTransparent) {
+    checkMemory(model, label);
+    checkReading(model, streams, label);
+  }
   return { model, retransmissions, ms };
 }
 
 function checkMemory(model: WireModel, label: string): void {
   assert.ok(model.mostKept <= KEPT_LIMIT + 4096 + 1024, label);
   for (const relay of model.relays) assert.equal(relay.keptBytes, 0, label);
+}
+
+/** Every line was judged once, as it came first. */
+function checkReading(model: WireModel, streams: readonly string[], label: string): void {
+  model.judges.forEach((judge, way) => {
+    const { lines, encrypted } = partsOf(streams[way]!);
+    assert.deepEqual(judge.judged, lines, label);
+    assert.ok(encrypted.startsWith(judge.encryptedText), label);
+  });
 }
 
 describe('through the relays', () => {

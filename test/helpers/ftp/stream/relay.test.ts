@@ -71,16 +71,12 @@ describe('in order only', () => {
   });
 
   test('a stream picked up midway begins with its first payload, uncertain', () => {
-    const [bench, judge] = scripted();
-    bench.relay.startAt(START);
-    const midway = new Bench(judge, START);
-    // A relay of its own that was told of no handshake.
-    const fresh = Object.getPrototypeOf(midway.relay).constructor;
-    Object.assign(midway, { relay: new fresh(judge, () => {}) });
+    const judge = new ScriptedJudge();
+    const midway = new Bench(judge, false);
     assert.equal(midway.send(100, ''), '=100 ""');
     assert.equal(midway.send(100, 'half\nx\n'), '=100 "half\\nx\\n"');
     assert.deepEqual(judge.seen, ['half\n uncertain @100', 'x\n @105']);
-    // What the receiver has was assumed. It says otherwise: that was not the first segment.
+    // It was assumed that the receiver has what came before. It says otherwise.
     midway.ack(90);
     assert.equal(midway.send(90, 'other half'), '=90 "other half"');
   });

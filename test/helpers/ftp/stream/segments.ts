@@ -17,15 +17,14 @@ export class Bench {
   /** `[seq, oldLen, newLen]` of every length change. */
   readonly resized: [number, number, number][] = [];
   readonly packet: Packet = dirtyPacket();
-  readonly start: number;
+  readonly start = START;
 
-  constructor(judge: LetterJudge | LineJudge = new LetterJudge(), start = START) {
-    this.start = start;
+  constructor(judge: LetterJudge | LineJudge = new LetterJudge(), hasHandshake = true) {
     this.judge = judge as LetterJudge;
     this.relay = new Relay(judge, (seq, oldLen, newLen) => {
-      this.resized.push([(seq - start) | 0, oldLen, newLen]);
+      this.resized.push([(seq - START) | 0, oldLen, newLen]);
     });
-    this.relay.startAt(start);
+    if (hasHandshake) this.relay.startAt(START);
   }
 
   load(at: number, payload: string | Uint8Array, flags = 'A', more = {}): Packet {

@@ -97,9 +97,11 @@ export class WireModel {
   }
 
   private relay(way: Way): Relay {
-    return new Relay(this.judges[way], (seq, oldLen, newLen) => {
+    const relay = new Relay(this.judges[way], (seq, oldLen, newLen) => {
       this.seqAdjust.record(way, seq, oldLen, newLen);
     });
+    this.judges[way].relay = relay;
+    return relay;
   }
 
   private endpoint(way: Way, options: EndpointOptions): Endpoint {
