@@ -11,9 +11,9 @@ export function encryptedText(event: Encrypted): string {
   return `${session} ${meaning}; ${encryptedAdvice(event)}`;
 }
 
-/** What the administrator must open, since the announcements cannot be read any more. */
+/** What is open instead of announced ports, or what the administrator must open. */
 export function encryptedAdvice({ master, server, passiveRange }: Encrypted): string {
-  const { src: client, dst: known } = master;
+  const { src: client } = master;
   if (passiveRange === null) {
     return (
       `let ${client} connect to the passive ports of ${server} by a rule, or say which they are: ` +
@@ -21,6 +21,5 @@ export function encryptedAdvice({ master, server, passiveRange }: Encrypted): st
     );
   }
   const { first, last } = passiveRange;
-  const translated = known === server ? '' : `, and translate those of ${known} to it`;
-  return `let ${client} connect to ${server} on TCP ports ${first}:${last} (passive range)${translated}`;
+  return `TCP ports ${first}:${last} of ${server} (passive range) are open to ${client} as RELATED until it closes`;
 }

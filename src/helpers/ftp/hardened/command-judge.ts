@@ -16,6 +16,7 @@ import {
   Verb,
   type VerbCode,
   verbName,
+  verbSpan,
 } from '../grammar/verbs.ts';
 import { FtpReason } from '../report.ts';
 import {
@@ -26,7 +27,7 @@ import {
 } from '../stream/line.ts';
 import type { Bench, Refusing } from './bench.ts';
 import type { Control } from './control.ts';
-import { commandIsDenied } from './denied.ts';
+import { commandIsDenied, hidesDenied, verbIsOpen } from './denied.ts';
 import { Whose, type WhoseCode } from './endpoint.ts';
 import { endpointHasPassed } from './passed.ts';
 
@@ -50,13 +51,15 @@ export class CommandJudge implements LineJudge {
     return this.control.policy.maxLine;
   }
 
-  mustHold({ bytes, start, end }: StreamLine): boolean {
-    return mayBecome(bytes, start, end, this.control.verbs.isWatched);
+  mustHold(line: StreamLine): boolean {
+    if (this.control.clientBegins(line)) return false;
+    return mayBecome(line.bytes, line.start, line.end, this.control.verbs.isWatched);
   }
 
   judge(line: StreamLine): LineVerdictCode {
     this.opened = null;
     this.isStruck = false;
+    this.control.clientBegins(line);
     const { bytes, start, end } = this.bench.body.of(line);
     const verb = readVerb(bytes, start, end);
     if (verb !== Verb.None) this.control.clientSpoke(verb, line.isCertain);
@@ -76,6 +79,10 @@ export class CommandJudge implements LineJudge {
     const { policy } = control;
     const { bytes, start, end } = bench.body;
     const kind = verbName(verb);
+    if (line.isTooLong && verbIsOpen(control, line, bench.body)) {
+      const wanted = policy.bounce === 'pass' ? policy.denied : policy.bounce;
+      return this.refuse(line, { kind, reason: FtpReason.LineTooLong, wanted, wholly: true });
+    }
     if (hidesCommand(line.bytes, line.start, line.end)) {
       const reason = FtpReason.HiddenCommand;
       return this.refuse(line, { kind, reason, wanted: policy.bounce, wholly: true });
@@ -85,8 +92,17 @@ export class CommandJudge implements LineJudge {
       const said = kindName(bench.announcement.kind);
       return this.refuse(line, { kind: said, reason, wanted: policy.bounce, wholly: true });
     }
+    readVerb(bytes, start, end);
     if (commandIsDenied(control, bench.body, verb, line.isTooLong)) {
-      return this.refuse(line, { kind, reason: FtpReason.DeniedCommand, wanted: policy.denied });
+      // Directives that have come within the line, or bytes that look like TLS: its verb has gone.
+      const isTooLate = line.passed > 0 && verbSpan.end - bench.body.start <= line.passed;
+      const reason = FtpReason.DeniedCommand;
+      const { isStripped: wholly } = bench.body;
+      return this.refuse(line, { kind, reason, wanted: policy.denied, isTooLate, wholly });
+    }
+    if (hidesDenied(control, line)) {
+      const reason = FtpReason.HiddenCommand;
+      return this.refuse(line, { kind, reason, wanted: policy.denied, wholly: true });
     }
     const parsed = parseCommand(bytes, start, end, bench.announcement);
     if (bench.announcement.kind === AnnouncementKind.None) {

@@ -10,14 +10,15 @@ import {
   Tuple,
 } from '../../../conntrack/index.ts';
 import { MAX_PENDING } from '../dialogue/pending.ts';
-import { FtpSession } from '../dialogue/session.ts';
-import { TlsRecords } from '../dialogue/tls-records.ts';
+import { FtpSession, Tls } from '../dialogue/session.ts';
+import { looksLikeTls, TlsRecords } from '../dialogue/tls-records.ts';
 import { Verb, type VerbCode } from '../grammar/verbs.ts';
 import type { FtpParts } from '../parts.ts';
 import type { FtpPolicies } from '../policies.ts';
 import type { FtpPolicy } from '../policy.ts';
 import type { RefusalCounts } from '../refusal-counts.ts';
 import { FtpReason, type FtpReasonName } from '../report.ts';
+import type { StreamLine } from '../stream/line.ts';
 import { Relay } from '../stream/relay.ts';
 import { compileVerbs, type VerbTables } from '../verdicts.ts';
 import type { Bench } from './bench.ts';
@@ -47,6 +48,9 @@ export class Control {
   private readonly policies: FtpPolicies;
   private readonly comment: string;
   private hasSpoken = false;
+  private hasServerSpoken = false;
+  /** The client's first bytes are those of TLS; whether it is that, the server's will show. */
+  private mayBeTls = false;
   private generation = -1;
   private resolved: FtpPolicy | null = null;
   private tables: VerbTables | null = null;
@@ -101,6 +105,32 @@ export class Control {
     this.isFtp = verb !== Verb.Other || !isCertain;
   }
 
+  /**
+   * True while the client may be in the middle of a TLS handshake (FTPS on a port of its own): its
+   * bytes are read as lines until the server answers alike, since a plain server would do so, too.
+   */
+  clientBegins({ bytes, start, end, isCertain }: StreamLine): boolean {
+    if (!this.hasSpoken && !this.hasServerSpoken && isCertain) {
+      this.mayBeTls = looksLikeTls(bytes, start, end);
+    }
+    return this.mayBeTls;
+  }
+
+  /** True where the server's first bytes show that both ends speak TLS from the start. */
+  serverBegins({ bytes, start, end, isCertain }: StreamLine): boolean {
+    if (this.hasServerSpoken || end - start < 2) return false;
+    this.hasServerSpoken = true;
+    if (!this.mayBeTls) return false;
+    this.mayBeTls = false;
+    if (!isCertain || !looksLikeTls(bytes, start, end)) return false;
+    this.isFtp = true;
+    this.session.tls = Tls.Encrypted;
+    this.session.pickUp();
+    this.becomeEncrypted();
+    this.encryptedBytes(Direction.Reply, bytes, start, end);
+    return true;
+  }
+
   /** A command that announces goes on; what it opened, if anything, waits for the server's word. */
   announcedByCommand(opened: Expectation | null): void {
     this.announced.push(opened);
@@ -135,10 +165,13 @@ export class Control {
     const { bench, policy, row } = this;
     for (const relay of this.relays) relay.readsLines = false;
     this.records = [new TlsRecords(), new TlsRecords()];
+    this.announced.length = 0;
     this.count(bench.refusals, FtpReason.Encrypted);
     const { passiveRange } = policy;
     if (passiveRange !== null) {
-      bench.maker.openSpan(row, passiveRange.first, passiveRange.last, SPAN_SEC);
+      const { first, last } = passiveRange;
+      const result = bench.maker.openSpan(row, first, last, SPAN_SEC);
+      if (result !== ExpectResult.Ok) this.count(bench.refusals, this.whyNot(result, false));
     }
     bench.listener?.controlEncrypted({ row, passiveRange });
   }

@@ -1,10 +1,29 @@
-import { Verb, type VerbCode, verbName, verbSpan } from '../grammar/verbs.ts';
+import { hasTelnet } from '../grammar/telnet.ts';
+import {
+  isAnnouncing,
+  mayBecome,
+  nameStart,
+  readVerb,
+  Verb,
+  type VerbCode,
+  verbName,
+  verbSpan,
+} from '../grammar/verbs.ts';
+import type { StreamLine } from '../stream/line.ts';
 import { fileAllowed, userAllowed, verbDenied, verbNamesFile } from '../verdicts.ts';
 import type { LineBody } from './body.ts';
 import type { Control } from './control.ts';
 import { endOfBody } from './strike.ts';
 
+/** A line as some server reads it. */
+type Body = Pick<LineBody, 'bytes' | 'start' | 'end'>;
+
+const NUL = 0;
+const LF = 0x0a;
+const CR = 0x0d;
 const SPACE = 0x20;
+/** The lowest Telnet command (RFC 854); options are below it. */
+const LOWEST_TELNET = 0xf0;
 
 /**
  * Whether the policy forbids the command in `body`, whose verb has just been read (`verbSpan`). One
@@ -12,29 +31,76 @@ const SPACE = 0x20;
  */
 export function commandIsDenied(
   { policy, verbs }: Control,
-  body: LineBody,
+  body: Body,
   verb: VerbCode,
   isTooLong: boolean,
 ): boolean {
   if (verbs.isDenied[verb] === 1) return true;
   if (verbs.isWatched[verb] === 0) return false;
-  if (verb === Verb.Other)
-    return verbDenied(policy, textOf(body.bytes, verbSpan.start, verbSpan.end).toUpperCase());
+  if (verb === Verb.Other) return verbDenied(policy, verbText(body.bytes));
   if (verb === Verb.Auth) return policy.authTls === 'reject';
   const isUser = verb === Verb.User;
   if (!isUser && !verbNamesFile(verbName(verb))) return false;
   if (isTooLong) return true;
-  const argument = argumentOf(body);
+  const argument = argumentOf(body, verb);
   return isUser ? !userAllowed(policy, argument) : !fileAllowed(policy, argument);
 }
 
-/** What stands behind the verb and one blank. */
-function argumentOf(body: LineBody): string {
+/**
+ * Whether the line ends, as far as it is read, before it is known what its verb is, and it may be
+ * one of those that matter. Servers that skip what stands before a verb skip any number of it.
+ */
+export function verbIsOpen({ verbs }: Control, line: StreamLine, body: Body): boolean {
+  readVerb(body.bytes, body.start, body.end);
+  if (verbSpan.start < verbSpan.end && verbSpan.end < body.end) return false;
+  return mayBecome(line.bytes, line.start, line.end, verbs.isWatched);
+}
+
+/**
+ * Whether a command that the policy may forbid begins where some servers see one and others do not:
+ * behind a bare CR or a NUL, or where fewer Telnet sequences are removed than RFC 854 has.
+ */
+export function hidesDenied(control: Control, line: StreamLine): boolean {
+  const { bytes, start, end } = line;
+  for (let pos = start; pos + 1 < end; pos++) {
+    const byte = bytes[pos]!;
+    const isBreak = byte === NUL || (byte === CR && bytes[pos + 1] !== LF);
+    if (isBreak && begins(control, bytes, pos + 1, end)) return true;
+  }
+  if (!hasTelnet(bytes, start, end)) return false;
+  const bare = bytes.slice(start, end).filter((byte) => byte < LOWEST_TELNET && byte !== NUL);
+  const body = { bytes: bare, start: 0, end: bare.length };
+  const verb = readVerb(bare, 0, bare.length);
+  // What is left of an option is no verb.
+  if (verb === Verb.Other && verbSpan.start === verbSpan.end) return false;
+  return commandIsDenied(control, body, verb, line.isTooLong);
+}
+
+/** A verb at `at` that is forbidden, or whose argument would decide. */
+function begins({ policy, verbs }: Control, bytes: Uint8Array, at: number, end: number): boolean {
+  const verb = readVerb(bytes, at, end);
+  if (verbs.isWatched[verb] === 0 || isAnnouncing(verb)) return verbs.isDenied[verb] === 1;
+  if (verb !== Verb.Other) return true;
+  return verbSpan.end > verbSpan.start && verbDenied(policy, verbText(bytes));
+}
+
+/** The verb that has just been read, in capitals. */
+function verbText(bytes: Uint8Array): string {
+  return textOf(bytes, verbSpan.start, verbSpan.end).toUpperCase();
+}
+
+/** The name of a user, or of a file: what stands behind the verb and one blank. */
+function argumentOf(body: Body, verb: VerbCode): string {
   const { bytes } = body;
   const end = endOfBody(bytes, body.start, body.end);
-  let at = verbSpan.end;
-  if (at < end && bytes[at] === SPACE) at++;
-  return textOf(bytes, at, end);
+  // Behind MFMT and its like the name is the second word.
+  if (isFacts(verb)) return textOf(bytes, nameStart(verb, bytes, verbSpan.end, end), end);
+  const at = verbSpan.end;
+  return textOf(bytes, at < end && bytes[at] === SPACE ? at + 1 : at, end);
+}
+
+function isFacts(verb: VerbCode): boolean {
+  return verb === Verb.Mfmt || verb === Verb.Mfct || verb === Verb.Mff;
 }
 
 function textOf(bytes: Uint8Array, from: number, to: number): string {

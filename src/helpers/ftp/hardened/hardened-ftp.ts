@@ -99,7 +99,9 @@ export class HardenedFtp {
   }
 
   sessionOf(row: number): FtpSessionView | null {
-    return this.controls.get(row)?.session.view(row) ?? null;
+    const view = this.controls.get(row)?.session.view(row);
+    if (view === undefined) return null;
+    return { ...view, bytes: view.bytes + this.parts.conntrack.livingChildrenBytes(row) };
   }
 
   private controlOf(row: number): Control {

@@ -3,6 +3,7 @@ import {
   type DirectionCode,
   type Expectation,
   type ExpectationDraft,
+  ExpectFlag,
   ExpectResult,
   type ExpectResultCode,
   Field,
@@ -114,16 +115,18 @@ export class PinholeMaker {
   }
 
   /** The ports of a server whose control connection cannot be read any more (FTPS). */
-  openSpan(row: number, first: number, last: number, holeLifetime: number): void {
+  openSpan(row: number, first: number, last: number, holeLifetime: number): ExpectResultCode {
     const { table } = this.parts.conntrack;
     this.row = row;
     this.direction = Direction.Reply;
+    this.whose = Whose.Own;
     table.readTuple(row, Direction.Reply, this.sent);
     table.readTuple(row, Direction.Original, this.heard);
     const { d0, d1, d2, d3 } = this.heard;
     const draft = this.draft([d0, d1, d2, d3], first, first, 0);
-    this.parts.conntrack.expectations.add(
-      { ...draft, dportLast: last },
+    // A range may be of one port: not used up by the first connection either.
+    return this.parts.conntrack.expectations.add(
+      { ...draft, dportLast: last, flags: ExpectFlag.Permanent },
       this.parts.clock.ms,
       holeLifetime,
     );

@@ -40,9 +40,11 @@ export class ReplyJudge implements LineJudge {
   }
 
   /** Replies are only ever rewritten: nothing is held where nothing will be. */
-  mustHold({ bytes, start, end }: StreamLine): boolean {
+  mustHold(line: StreamLine): boolean {
     const { control } = this;
+    if (control.serverBegins(line)) return false;
     const { policy, session } = control;
+    const { bytes, start, end } = line;
     if (mayBecomeMasked(policy, session)) return true;
     if (!control.isTranslated && !policy.repair) return false;
     const length = Math.min(end - start, 2);
@@ -52,9 +54,9 @@ export class ReplyJudge implements LineJudge {
 
   judge(line: StreamLine): LineVerdictCode {
     const { bench, control } = this;
+    if (control.serverBegins(line)) return LineVerdict.Pass;
     const { session } = control;
     const { bytes, start, end } = bench.body.of(line);
-    if (line.isTooLong) return this.tooLong(line);
     if (!session.isInsideReply && isAnnouncingCommand(bench)) return this.fromWrongSide(line);
     if (!line.isCertain) session.pickUp();
     const wasGreeted = session.isGreeted;
@@ -67,6 +69,8 @@ export class ReplyJudge implements LineJudge {
       return line.passed === 0 ? LineVerdict.Replace : LineVerdict.Pass;
     }
     const parsed = parseReply(bytes, start, end, bench.announcement);
+    // Its beginning is all that the dialogue needs of a line; an endpoint may stand anywhere in it.
+    if (line.isTooLong) return this.letPass(line, FtpReason.LineTooLong);
     if (bench.announcement.kind === AnnouncementKind.None) return LineVerdict.Pass;
     const isWithin = kind === ReplyLine.Inside || wasInside;
     return this.announcement(line, parsed, isWithin);
@@ -84,13 +88,6 @@ export class ReplyJudge implements LineJudge {
     const { answered, replyCode } = session;
     if (isAnnouncing(answered)) control.announcementAnswered(replyCode >= 400);
     if (answered === Verb.Auth && session.tls === Tls.Encrypted) control.becomeEncrypted();
-  }
-
-  private tooLong(line: StreamLine): LineVerdictCode {
-    const { bytes, start, end } = this.bench.body;
-    parseReply(bytes, start, end, this.bench.announcement);
-    this.letPass(line, FtpReason.LineTooLong);
-    return LineVerdict.Pass;
   }
 
   private fromWrongSide(line: StreamLine): LineVerdictCode {
@@ -186,9 +183,7 @@ function isPassiveDigit(byte: number): boolean {
 /** A command that only clients give; its verb alone may well stand in a list of verbs. */
 function isAnnouncingCommand({ body, announcement }: Bench): boolean {
   const parsed = parseCommand(body.bytes, body.start, body.end, announcement);
-  return (
-    parsed === FtpParse.Ok || parsed === FtpParse.Lax || parsed === FtpParse.NumberOutOfRange
-  );
+  return parsed === FtpParse.Ok || parsed === FtpParse.Lax || parsed === FtpParse.NumberOutOfRange;
 }
 
 /** Whether a reply of this kind answers such a command (RFC 959, 1639, 2428; SPSV of pure-ftpd). */
