@@ -55,6 +55,8 @@ export class EngineActions implements RuleActions {
   private readonly answersPerSecond: number;
   private readonly answers = new AnswerBuilder();
   private readonly tuple = new Tuple();
+  /** Of a packet that goes on after an answer to it. */
+  private readonly translated = new Tuple();
   private readonly pinned = new PinnedRange();
   private readonly nflogRecord: ReusedNflogRecord;
   private answersLeft: number;
@@ -268,9 +270,13 @@ export class EngineActions implements RuleActions {
 
   /** Keeps a helper's promise. It follows on a segment that was let through, so is not rationed. */
   acknowledge(packet: Packet, promise: HelperPromise): void {
+    const { translated } = this;
+    translated.fromPacket(packet);
     this.restore(packet);
     this.answers.tcpAck(packet, promise.ack, promise.window, promise.timestamp);
     this.emit();
+    rewriteSource(packet, translated);
+    rewriteDestination(packet, translated);
   }
 
   /** Resets a connection towards both ends, and ends it. */

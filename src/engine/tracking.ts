@@ -169,20 +169,26 @@ export class Tracking {
     const verdict = ftp.handle(packet, flight.row, flight.direction);
     if (ftp.edited !== edited) flight.rewritten = true;
     if (verdict === HelperVerdict.Accept) return true;
-    if (verdict === HelperVerdict.Hold) {
-      this.hold(packet, answers);
-    } else if (verdict === HelperVerdict.Reset) {
+    if (verdict === HelperVerdict.Hold) return this.hold(packet, answers);
+    else if (verdict === HelperVerdict.Reset) {
       answers.resetConnection(packet);
       flight.reason = DropReason.HelperReset;
     } else flight.reason = DropReason.HelperDrop;
     return false;
   }
 
-  /** The packet ends here as one that was let through: its connection is known from now on. */
-  private hold(packet: Packet, answers: ConnectionAnswers): void {
-    if (!this.isConfirmed() && !this.confirm()) return;
-    this.flight.withheld = true;
-    if (this.ftp.promise.isDue) answers.acknowledge(packet, this.ftp.promise);
+  /**
+   * The packet ends here as one that was let through: its connection is known from now on. True
+   * where what is left of it goes on.
+   */
+  private hold(packet: Packet, answers: ConnectionAnswers): boolean {
+    const { flight } = this;
+    const { promise } = this.ftp;
+    if (!promise.leavesPacket && !this.isConfirmed() && !this.confirm()) return false;
+    if (promise.isDue) answers.acknowledge(packet, promise);
+    flight.rewritten = true;
+    flight.withheld = !promise.leavesPacket;
+    return promise.leavesPacket;
   }
 
   private adjust(packet: Packet): boolean {

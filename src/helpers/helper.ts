@@ -22,7 +22,7 @@ export const HelperVerdict = {
   Drop: 1,
   /** Reset the connection towards both ends. */
   Reset: 2,
-  /** Nothing of it goes on yet: the helper keeps its bytes, and what it promised is to be sent. */
+  /** None of its bytes goes on yet: the helper keeps them, and what it promised is to be sent. */
   Hold: 3,
 } as const;
 export type HelperVerdictCode = 0 | 1 | 2 | 3;
@@ -31,6 +31,8 @@ export type HelperVerdictCode = 0 | 1 | 2 | 3;
 export interface HelperPromise {
   /** False where nothing is to be sent. */
   isDue: boolean;
+  /** The packet, empty now, goes on all the same: its receiver waits for what it acknowledges. */
+  leavesPacket: boolean;
   /** The sequence number after the last byte kept. */
   ack: number;
   /** The window field that the receiver used last. */

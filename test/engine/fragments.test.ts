@@ -115,7 +115,7 @@ describe('put together', () => {
 
   test('FTP control lines in fragments are read, and rewritten', () => {
     const gateway = makeGateway({ rules: masquerade });
-    const session = new TcpSession(gateway, { server: { port: 21 } }).connect();
+    const session = new TcpSession(gateway, { server: { port: 21 } }).connect().greet();
     const frame = session.client.segment({ payload: 'PORT 192,168,1,10,200,10\r\n' });
     const left = last(gateway, cutAt(frame, [24, 32]));
     assert.equal(left.seen!.text, 'PORT 203,0,113,1,200,10\r\n');

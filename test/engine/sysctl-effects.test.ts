@@ -74,7 +74,7 @@ test('expect_max: one more is not made', () => {
   const gateway = makeGateway();
   set(gateway, 'expect_max', '1');
   const announce = (port: number) => {
-    const session = new TcpSession(gateway, { client: { port } }).connect();
+    const session = new TcpSession(gateway, { client: { port } }).connect().greet();
     const payload = `PORT 192,168,1,10,${port >> 8},${port & 255}\r\n`;
     gateway.inject('lan', session.client.segment({ payload }));
   };

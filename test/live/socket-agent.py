@@ -68,7 +68,8 @@ def taken(request):
 
 
 def send(request):
-    taken(request).sendall(request['text'].encode())
+    """Text of Latin-1: a character is a byte."""
+    taken(request).sendall(request['text'].encode('latin-1'))
     return {}
 
 

@@ -125,6 +125,8 @@ export class ControlSession extends TcpSession {
   private verdictOf(left: Left, text: string): string {
     if (left.outcome === Outcome.Hold) return 'hold';
     if (left.outcome !== Outcome.Forward) return left.reason === 'ftp-reset' ? 'reset' : 'drop';
+    // Kept back, all but the acknowledgement that came with it.
+    if (left.seen!.text === '' && text !== '') return 'hold';
     return left.seen!.text === text ? 'pass' : left.seen!.text;
   }
 

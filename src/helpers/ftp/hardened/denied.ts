@@ -43,6 +43,8 @@ export function commandIsDenied(
   if (!isUser && !verbNamesFile(verbName(verb))) return false;
   if (isTooLong) return true;
   const argument = argumentOf(body, verb);
+  // Where a name ends that has a NUL or a bare CR in it differs from server to server.
+  if (/[\0\r]/.test(argument)) return true;
   return isUser ? !userAllowed(policy, argument) : !fileAllowed(policy, argument);
 }
 

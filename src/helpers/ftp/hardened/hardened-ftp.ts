@@ -129,6 +129,7 @@ export class HardenedFtp {
   private hold(relay: Relay): void {
     const { promise } = this;
     promise.isDue = relay.mayPromise;
+    promise.leavesPacket = relay.leavesAck;
     promise.ack = relay.promisedAck;
     promise.window = relay.receiverWindow;
     promise.timestamp = relay.receiverTimestamp;

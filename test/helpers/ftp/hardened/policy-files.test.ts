@@ -48,7 +48,14 @@ describe('file patterns', () => {
   });
   test('a name with Telnet sequences in it counts as every server may read it', () => {
     const session = ftpSession({ ftp: ftpPolicy({ denyFiles: ['secret'] }) });
-    for (const name of ['sec\xff\xf1ret', 'sec\xff\xfb\x01ret', 'sec\xff\xfdret', 'secret\0']) {
+    for (const name of [
+      'sec\xff\xf1ret',
+      'sec\xff\xfb\x01ret',
+      'sec\xff\xfdret',
+      'secret\0',
+      'secret\r',
+      'secret\0.txt',
+    ]) {
       session.step('C', `RETR ${name}\r\n`);
       assert.ok(!session.server.received.includes('RETR'), JSON.stringify(name));
     }
