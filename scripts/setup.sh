@@ -8,7 +8,8 @@ usage() {
 Usage: scripts/setup.sh [--no-lab]
 
 Installs what Pinhole needs on a Debian-like machine, then builds it:
-  1. Debian packages that are missing (needs root and apt-get),
+  1. Debian packages that are missing (needs root and apt-get); FTP programs that conflict with
+     each other are unpacked below .out/ftp-programs instead,
   2. the npm packages of package-lock.json (npm ci),
   3. dist/ (npm run build).
 
@@ -187,6 +188,9 @@ needs=$base_needs
 [[ $with_lab == yes ]] && needs+=$lab_needs
 mapfile -t missing < <(missing_packages "$needs")
 ((${#missing[@]} == 0)) || install_packages "${missing[@]}"
+if [[ $with_lab == yes ]]; then
+  scripts/interop/programs || say 'warning: interoperability tests will skip the FTP programs that are missing'
+fi
 check_node
 install_npm_packages
 build

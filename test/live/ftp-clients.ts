@@ -16,19 +16,21 @@ export interface Job {
   readonly host: string;
   /** Where the server that answers keeps its files. */
   readonly serverPlace: Place;
+  /** The directory that the server shows as /pub. Default: the one of the lab's own server. */
+  readonly pub?: string;
   readonly mode: Mode;
   /** The client's own patience, in seconds. */
   readonly timeoutSec: number;
 }
 
-interface Session {
+export interface Session {
   readonly job: Job;
   readonly url: string;
   readonly uploadName: string;
   readonly passive: boolean;
 }
 
-interface Invocation {
+export interface Invocation {
   readonly argv: readonly string[];
   readonly input?: string;
 }
@@ -43,6 +45,8 @@ export interface FtpClient {
   readonly listing: string;
   /** False for a program whose exit code says nothing about the transfers. */
   readonly honestExit: boolean;
+  /** Control connections that all its transfers take together. Default: 1. */
+  readonly connections?: number;
   invoke(session: Session): Invocation;
 }
 
@@ -177,6 +181,8 @@ export interface Outcome {
   readonly result: RunResult;
   /** Everything the client printed, with the dialogue of the control connection. */
   readonly transcript: string;
+  /** Throws unless every transfer arrived whole. */
+  checkFiles(): void;
   /** Throws unless every transfer arrived whole, by the mode asked for, on one connection. */
   check(): void;
   /** Whether so much as one byte came through on a data connection. */
@@ -185,7 +191,7 @@ export interface Outcome {
 
 /** The commands that a client says it sent; each marks them in its own way. */
 function commandsSent(transcript: string, names: string): string[] {
-  const pattern = new RegExp(`^(?:> |---> |--> |\\*cmd\\* ')(${names})\\b`, 'gm');
+  const pattern = new RegExp(`^(?:> |---> |--> |[-:\\d ]*Cmd: |\\*cmd\\* ')(${names})\\b`, 'gm');
   return [...transcript.matchAll(pattern)].map((match) => match[1] ?? '');
 }
 
@@ -199,7 +205,7 @@ function checksum(path: string): string {
 }
 
 function publicDirectory(job: Job): string {
-  return join(job.lab.runDir, job.serverPlace, 'ftp', 'pub');
+  return job.pub ?? join(job.lab.runDir, job.serverPlace, 'ftp', 'pub');
 }
 
 function uploadedFile({ job, uploadName }: Session): string {
@@ -212,11 +218,10 @@ function anyData(client: FtpClient, session: Session, dir: string): boolean {
   return files.some((file) => (statSync(file, { throwIfNoEntry: false })?.size ?? 0) > 0);
 }
 
-function check(client: FtpClient, session: Session, dir: string, outcome: Outcome): void {
-  const { job } = session;
-  const pub = publicDirectory(job);
-  assert.equal(outcome.result.timedOut, false, 'the client did not come to an end');
-  if (client.honestExit) assert.equal(outcome.result.code, 0, 'exit code');
+function checkFiles(client: FtpClient, session: Session, dir: string, result: RunResult): void {
+  const pub = publicDirectory(session.job);
+  assert.equal(result.timedOut, false, 'the client did not come to an end');
+  if (client.honestExit) assert.equal(result.code, 0, 'exit code');
   for (const [local, remote] of client.downloads) {
     assert.equal(checksum(join(dir, local)), checksum(join(pub, remote)), `download of ${remote}`);
   }
@@ -224,8 +229,12 @@ function check(client: FtpClient, session: Session, dir: string, outcome: Outcom
     assert.equal(checksum(uploadedFile(session)), checksum(join(dir, 'upload.bin')), 'upload');
   }
   assert.match(readFileSync(join(dir, client.listing), 'utf8'), /\bhello\.txt\b/, 'listing');
-  assert.deepEqual(modesUsed(outcome.transcript), [job.mode], 'commands used');
-  assert.equal(commandsSent(outcome.transcript, 'USER').length, 1, 'control connections');
+}
+
+function checkDialogue(client: FtpClient, { job }: Session, transcript: string): void {
+  assert.deepEqual(modesUsed(transcript), [job.mode], 'commands used');
+  const logins = commandsSent(transcript, 'USER').length;
+  assert.equal(logins, client.connections ?? 1, 'control connections');
 }
 
 let sessions = 0;
@@ -235,16 +244,16 @@ export async function transfer(client: FtpClient, job: Job): Promise<Outcome> {
   sessions += 1;
   mkdirSync(join(job.lab.runDir, 'work'), { recursive: true });
   const dir = mkdtempSync(join(job.lab.runDir, 'work', `${client.name}-`));
-  const big = readFileSync(join(job.lab.runDir, 'big.bin'));
+  const big = readFileSync(join(publicDirectory(job), 'big.bin'));
   writeFileSync(
     join(dir, 'upload.bin'),
-    big.subarray(1 << 20).map((byte) => byte ^ 0xff),
+    big.subarray(big.length / 3).map((byte) => byte ^ 0xff),
   );
   const host = job.host.includes(':') ? `[${job.host}]` : job.host;
   const session: Session = {
     job,
     url: `ftp://${host}`,
-    uploadName: `${client.name}-${sessions}.bin`,
+    uploadName: `${client.name.replace(' ', '-')}-${sessions}.bin`,
     passive: job.mode === 'PASV' || job.mode === 'EPSV',
   };
   const { argv, input = '' } = client.invoke(session);
@@ -255,7 +264,11 @@ export async function transfer(client: FtpClient, job: Job): Promise<Outcome> {
   const outcome: Outcome = {
     result,
     transcript: `${result.stdout}\n${result.stderr}`,
-    check: () => check(client, session, dir, outcome),
+    checkFiles: () => checkFiles(client, session, dir, result),
+    check: () => {
+      checkFiles(client, session, dir, result);
+      checkDialogue(client, session, outcome.transcript);
+    },
     anyData: () => anyData(client, session, dir),
   };
   return outcome;
