@@ -59,7 +59,7 @@ export function engineEntry(gateway: TestGateway, wanted: WantedTuple): KernelEn
   };
 }
 
-function tupleOf([family, protocol, src, dst, a, b]: WantedTuple): Tuple {
+export function tupleOf([family, protocol, src, dst, a, b]: WantedTuple): Tuple {
   const tuple = new Tuple();
   const [s, d] = [addressWords(src), addressWords(dst)];
   tuple.meta = (family << 8) | protocol;
