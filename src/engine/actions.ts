@@ -273,7 +273,7 @@ export class EngineActions implements RuleActions {
     const { translated } = this;
     translated.fromPacket(packet);
     this.restore(packet);
-    this.answers.tcpAck(packet, promise.ack, promise.window, promise.timestamp);
+    this.answers.tcpAck(packet, promise);
     this.emit();
     rewriteSource(packet, translated);
     rewriteDestination(packet, translated);

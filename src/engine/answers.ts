@@ -1,3 +1,4 @@
+import type { HelperPromise } from '../helpers/index.ts';
 import {
   checksum,
   completeL4Checksum,
@@ -69,11 +70,10 @@ export class AnswerBuilder {
   }
 
   /**
-   * An acknowledgement up to `ack` towards the sender of `cause`, in the name of its peer and in the
-   * sender's own numbers. `timestamp` is the peer's last one, 0 for none: it is sent back where
-   * `cause` carries one (RFC 7323 section 3.2).
+   * A promised acknowledgement towards the sender of `cause`, in the name of its peer. The peer's last
+   * timestamp goes with it where `cause` carries one (RFC 7323 section 3.2).
    */
-  tcpAck(cause: Packet, ack: number, window: number, timestamp: number): void {
+  tcpAck(cause: Packet, { seq, ack, window, timestamp }: HelperPromise): void {
     const stamp = timestamp === 0 ? 0 : timestampOf(cause);
     const headerLen = TCP_LEN + (stamp > 0 ? TIMESTAMPS_LEN : 0);
     this.beginIp(cause.family, Proto.Tcp, headerLen);
@@ -81,7 +81,7 @@ export class AnswerBuilder {
     const { view, l4Offset: at } = this.packet;
     view.setUint16(at, cause.dstPortOrIcmpTypeCode);
     view.setUint16(at + 2, cause.srcPortOrIcmpId);
-    view.setInt32(at + 4, cause.ack);
+    view.setInt32(at + 4, seq);
     view.setInt32(at + 8, ack);
     view.setUint16(at + 12, (headerLen << 10) | TcpFlag.Ack);
     view.setUint16(at + 14, window);

@@ -33,6 +33,8 @@ export interface HelperPromise {
   isDue: boolean;
   /** The packet, empty now, goes on all the same: its receiver waits for what it acknowledges. */
   leavesPacket: boolean;
+  /** Where the receiver's own stream stands, in the numbers that the sender sees. */
+  seq: number;
   /** The sequence number after the last byte kept. */
   ack: number;
   /** The window field that the receiver used last. */

@@ -124,6 +124,11 @@ export class SeqAdjust {
     packet.ack = replaceWord(packet, at, packet.ack, heard.toReceiver(packet.ack));
   }
 
+  /** A number of the sender of `direction` as its receiver must see it. */
+  toReceiver(direction: DirectionCode, seq: number): number {
+    return this.shift(direction).toReceiver(seq);
+  }
+
   /** By how much `apply` will lower an acknowledgement that was sent in `direction`. */
   ackOffset(direction: DirectionCode, ack: number): number {
     return seqDiff(ack, this.shift(direction === 0 ? 1 : 0).toSender(ack));

@@ -166,6 +166,8 @@ export class Control {
     for (const relay of this.relays) relay.readsLines = false;
     this.records = [new TlsRecords(), new TlsRecords()];
     this.announced.length = 0;
+    // Whether the server has taken what was announced behind AUTH, nobody will know.
+    this.closeHoles();
     this.count(bench.refusals, FtpReason.Encrypted);
     const { passiveRange } = policy;
     if (passiveRange !== null) {

@@ -57,7 +57,7 @@ export class HardenedFtp {
         this.edited++;
         return HelperVerdict.Accept;
       case RelayOutcome.Hold:
-        this.hold(relay);
+        this.hold(packet, control, direction);
         return HelperVerdict.Hold;
       case RelayOutcome.Drop:
         return HelperVerdict.Drop;
@@ -126,8 +126,14 @@ export class HardenedFtp {
     heard.acknowledged((packet.ack - offset) | 0, window, timestampOf(packet));
   }
 
-  private hold(relay: Relay): void {
+  private hold(packet: Packet, control: Control, direction: DirectionCode): void {
     const { promise } = this;
+    const relay = control.relays[direction];
+    const back = direction === 0 ? 1 : 0;
+    // What the segment itself acknowledges is old where more is on its way to its sender.
+    const gone = control.relays[back].goneSeq;
+    const shift = this.parts.seqAdjust.get(control.row);
+    promise.seq = gone === null ? packet.ack : (shift?.toReceiver(back, gone) ?? gone);
     promise.isDue = relay.mayPromise;
     promise.leavesPacket = relay.leavesAck;
     promise.ack = relay.promisedAck;

@@ -72,8 +72,8 @@ export class LineReader {
     let at = from;
     while (at < end && (this.isWatching || !this.output.isFull)) {
       if (!this.readsLines) {
-        this.passEncrypted(bytes, at, end);
-        return true;
+        at = this.passEncrypted(bytes, at, end);
+        continue;
       }
       this.hasLostEncrypted = false;
       const lineEnd = endOfLine(bytes, at, end);
@@ -141,11 +141,14 @@ export class LineReader {
     this.beginLine(!this.hasLostEncrypted);
   }
 
-  private passEncrypted(bytes: Uint8Array, at: number, end: number): void {
+  /** Answers where lines begin again; `end` where they do not. */
+  private passEncrypted(bytes: Uint8Array, at: number, end: number): number {
     this.passHeld();
-    this.output.appendRaw(end - at);
-    this.nextSeq = (this.nextSeq + (end - at)) | 0;
-    if (!this.hasLostEncrypted) this.judge.encrypted(bytes, at, end);
+    const plainAt = this.hasLostEncrypted ? -1 : this.judge.encrypted(bytes, at, end);
+    const to = this.readsLines && plainAt >= at ? plainAt : end;
+    if (to > at) this.output.appendRaw(to - at);
+    this.nextSeq = (this.nextSeq + (to - at)) | 0;
+    return to;
   }
 
   /** Shows the line in `line`: in the segment where it began there, else in the buffer. */

@@ -38,6 +38,9 @@ export interface LineJudge {
   mustHold(line: StreamLine): boolean;
   /** Called for every whole line, for a line that grows too long (once), and for an unfinished last one. */
   judge(line: StreamLine): LineVerdictCode;
-  /** Bytes of an encrypted stream, in order: see `Relay.readsLines`. */
-  encrypted(bytes: Uint8Array, start: number, end: number): void;
+  /**
+   * Bytes of an encrypted stream, in order: see `Relay.readsLines`. The offset at which lines begin
+   * again, with that switched on, or -1.
+   */
+  encrypted(bytes: Uint8Array, start: number, end: number): number;
 }

@@ -67,6 +67,11 @@ export class Relay {
     return this.emission.mayPromise;
   }
 
+  /** The number after the last byte that has gone on; null before any is known. */
+  get goneSeq(): number | null {
+    return this.isStarted ? this.emission.goneSeq : null;
+  }
+
   /** Memory in use, in bytes. */
   get keptBytes(): number {
     return this.output.bytes + this.reader.bytes;

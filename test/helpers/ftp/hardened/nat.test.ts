@@ -151,6 +151,20 @@ describe('source NAT', () => {
     assert.equal(reply.seen!.ack, client.next + 10);
   });
 
+  test('the numbers of that acknowledgement are those of its receiver, and up to date', () => {
+    const session = ftpSession({ nat: 'dnat' });
+    session.step('C', 'PASV\r\n');
+    // Longer by a byte than it was sent, so that the numbers of the two ends differ.
+    session.step('S', '227 (192,0,2,2,200,10)\r\n');
+    session.clientAcks();
+    session.serverAcks();
+    const { client, server } = session;
+    const late = session.inject(server, { payload: '150 late\r\n', flags: 'PA' });
+    const [ack] = session.inject(client, { payload: 'PORT 10,0,', flags: 'PA' }).answers;
+    assert.equal(ack!.seen.seq, late.seen!.seq + '150 late\r\n'.length);
+    assert.equal(ack!.seen.ack, client.next + 10);
+  });
+
   test('what a segment that is kept back acknowledges is not kept back', () => {
     const session = ftpSession({ nat: 'snat' });
     session.serverSays('200 ok\r\n');
