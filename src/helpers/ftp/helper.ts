@@ -27,7 +27,14 @@ export class FtpHelper implements Helper {
   /** What was refused, by reason and by server. */
   readonly refusals = new RefusalCounts();
   /** After `HelperVerdict.Hold`: what its sender is to be told. */
-  readonly promise: HelperPromise = { isDue: false, leavesPacket: false, seq: 0, ack: 0, window: 0, timestamp: 0 };
+  readonly promise: HelperPromise = {
+    isDue: false,
+    leavesPacket: false,
+    seq: 0,
+    ack: 0,
+    window: 0,
+    timestamp: 0,
+  };
 
   private readonly kernel: KernelFtp;
   private readonly policies: FtpPolicies;

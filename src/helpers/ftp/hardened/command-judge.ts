@@ -9,15 +9,7 @@ import {
 } from '../grammar/grammar.ts';
 import { hidesCommand } from '../grammar/hidden.ts';
 import { reasonOf } from '../grammar/reason.ts';
-import {
-  isAnnouncing,
-  mayBecome,
-  readVerb,
-  Verb,
-  type VerbCode,
-  verbName,
-  verbSpan,
-} from '../grammar/verbs.ts';
+import { mayBecome, readVerb, Verb, type VerbCode, verbName, verbSpan } from '../grammar/verbs.ts';
 import { FtpReason } from '../report.ts';
 import {
   type LineJudge,
@@ -98,7 +90,10 @@ export class CommandJudge implements LineJudge {
       const isTooLate = line.passed > 0 && verbSpan.end - bench.body.start <= line.passed;
       const reason = FtpReason.DeniedCommand;
       const { isStripped: wholly } = bench.body;
-      return this.refuse(line, { kind, reason, wanted: policy.denied, isTooLate, wholly });
+      // A client that may not encrypt can go on in the clear, so it is told; see `authTls`.
+      const isAuth = verb === Verb.Auth && control.verbs.isDenied[verb] === 0;
+      const wanted = isAuth ? 'reject' : policy.denied;
+      return this.refuse(line, { kind, reason, wanted, isTooLate, wholly });
     }
     if (hidesDenied(control, line)) {
       const reason = FtpReason.HiddenCommand;
@@ -121,7 +116,7 @@ export class CommandJudge implements LineJudge {
     const said = this.isStruck ? Verb.Other : verb;
     if (!control.session.commandLine(said, bytes, start, end, line.seq)) {
       this.report(line, { kind: verbName(verb), reason: FtpReason.Limit, wanted: 'pass' });
-    } else if (isAnnouncing(said)) control.announcedByCommand(this.opened);
+    } else if (this.opened !== null) control.announcedByCommand(line.seq, this.opened);
   }
 
   private announcement(line: StreamLine, parsed: FtpParseCode): LineVerdictCode {

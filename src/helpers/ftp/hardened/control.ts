@@ -54,8 +54,8 @@ export class Control {
   private generation = -1;
   private resolved: FtpPolicy | null = null;
   private tables: VerbTables | null = null;
-  /** What PORT, EPRT and LPRT have opened, or not, in the order in which the server answers them. */
-  private readonly announced: (Expectation | null)[] = [];
+  /** What PORT, EPRT and LPRT have opened, and the server has not answered yet. */
+  private readonly announced: { readonly seq: number; readonly opened: Expectation }[] = [];
 
   constructor(parts: FtpParts, policies: FtpPolicies, bench: Bench, row: number, comment: string) {
     this.parts = parts;
@@ -131,15 +131,18 @@ export class Control {
     return true;
   }
 
-  /** A command that announces goes on; what it opened, if anything, waits for the server's word. */
-  announcedByCommand(opened: Expectation | null): void {
-    this.announced.push(opened);
+  /** What the command at `seq` of the client's stream has opened waits for the server's word. */
+  announcedByCommand(seq: number, opened: Expectation): void {
+    this.announced.push({ seq, opened });
   }
 
-  /** The server has answered the oldest of them. */
-  announcementAnswered(isRefused: boolean): void {
-    const opened = this.announced.shift() ?? null;
-    if (isRefused && opened !== null) this.parts.conntrack.expectations.remove(opened);
+  /** The server has answered the command at `seq`. */
+  announcementAnswered(seq: number, isRefused: boolean): void {
+    const at = this.announced.findIndex((one) => one.seq === seq);
+    if (at < 0) return;
+    const { opened } = this.announced[at]!;
+    this.announced.splice(0, at + 1);
+    if (isRefused) this.parts.conntrack.expectations.remove(opened);
   }
 
   /**

@@ -86,7 +86,9 @@ export class ReplyJudge implements LineJudge {
     const { session } = control;
     if (kind !== ReplyLine.Final) return;
     const { answered, replyCode } = session;
-    if (isAnnouncing(answered)) control.announcementAnswered(replyCode >= 400);
+    if (isAnnouncing(answered)) {
+      control.announcementAnswered(session.answeredSeq, replyCode >= 400);
+    }
     if (answered === Verb.Auth && session.tls === Tls.Encrypted) control.becomeEncrypted();
   }
 

@@ -150,7 +150,8 @@ describe('however it is sent', () => {
         fates.slice(0, -1).every((fate) => fate === 'hold'),
         String(fates),
       );
-      assert.equal(session.step('C', 'NOOP\r\n'), denied === 'reset' ? 'reset' : 'pass');
+      if (denied === 'reset') assert.equal(fates.at(-1), 'reset');
+      else assert.equal(session.step('C', 'NOOP\r\n'), 'pass');
       assert.ok(!/dele/i.test(session.server.received));
       assert.equal(struck(session).length, 1);
     });
@@ -193,6 +194,23 @@ describe('however it is sent', () => {
     assert.equal(session.step('C', '\xff\xfb\x06RETR a.txt\r\n'), 'pass');
     assert.deepEqual(struck(session), []);
   });
+});
+
+test('no refusal shows a password, wherever it stands', () => {
+  const session = ftpSession({ ftp: ftpPolicy({ deny: ['NOOP', 'PASS'], anonymousOnly: true }) });
+  for (const line of [
+    'PASS sesame',
+    'NOOP\rPASS sesame',
+    'USER joe\0PASS sesame',
+    '\xff\xf1PASS sesame',
+    'QUIT\rPASS sesame',
+    `${' '.repeat(600)}PASS sesame`,
+  ]) {
+    session.step('C', `${line}\r\n`);
+  }
+  // One more for the login that came before.
+  assert.equal(struck(session).length, 7);
+  assert.doesNotMatch(JSON.stringify(session.around.refusals), /sesame/);
 });
 
 describe('in long lines', () => {

@@ -43,8 +43,9 @@ export class LetterJudge implements LineJudge {
     return LineVerdict.Replace;
   }
 
-  encrypted(bytes: Uint8Array, start: number, end: number): void {
+  encrypted(bytes: Uint8Array, start: number, end: number): number {
     this.encryptedText += Buffer.from(bytes.slice(start, end)).toString('latin1');
+    return -1;
   }
 }
 

@@ -31,8 +31,9 @@ export class ScriptedJudge implements LineJudge {
     return this.decide(text, line);
   }
 
-  encrypted(bytes: Uint8Array, start: number, end: number): void {
+  encrypted(bytes: Uint8Array, start: number, end: number): number {
     this.encryptedBytes.push(textOf(bytes, start, end));
+    return -1;
   }
 }
 
