@@ -11,6 +11,8 @@ const CONTROL_PORT = 21;
 export interface PuppetAddresses {
   readonly client: string;
   readonly server: string;
+  /** Where the client believes the server to be; default: where it is. */
+  readonly target?: string;
 }
 
 export class Puppets {
@@ -55,7 +57,8 @@ export class Puppets {
   async connect(): Promise<PuppetSession> {
     const { client, server, addresses } = this;
     const listener = await server.listen({ from: addresses.server, fromPort: CONTROL_PORT });
-    const near = await client.connect(addresses.server, CONTROL_PORT, { from: addresses.client });
+    const target = addresses.target ?? addresses.server;
+    const near = await client.connect(target, CONTROL_PORT, { from: addresses.client });
     const far = await server.accept(listener);
     await server.close(listener);
     return new PuppetSession(this, near, far);
