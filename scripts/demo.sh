@@ -54,7 +54,7 @@ start_gateway() {
     --socket "$socket" >"$work/gateway.log" 2>&1 &
   gateway_pid=$!
   for _ in $(seq 100); do
-    grep -q ' ready: ' "$work/gateway.log" && return 0
+    grep -qs ' ready: ' "$work/gateway.log" && return 0
     kill -0 "$gateway_pid" 2>/dev/null || break
     sleep 0.1
   done

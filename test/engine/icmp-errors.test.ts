@@ -288,8 +288,9 @@ describe('errors on the packet path', () => {
 describe('helpers and numbers', () => {
   test('an error about a control connection whose numbers are adjusted is left alone', () => {
     const gateway = makeGateway({ rules: masquerade });
-    const ftp = new TcpSession(gateway, { server: { port: 21 } }).connect();
+    const ftp = new TcpSession(gateway, { server: { port: 21 } }).connect().greet();
     ftp.clientSays('PORT 192,168,1,10,200,10\r\n');
+    assert.equal(ftp.server.received, 'PORT 203,0,113,1,200,10\r\n');
     ftp.serverSays('200 fine\r\n');
     const { client, server, gateway: outside } = places[4];
     const data = {

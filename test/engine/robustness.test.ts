@@ -9,6 +9,7 @@ import { ftpWith } from '../support/ftp-options.ts';
 import { makeGateway, type TestGateway } from '../support/gateway.ts';
 import { buildIcmp, buildIcmpv6, buildTcp, buildUdp } from '../support/packets.ts';
 import { seen } from '../support/seen.ts';
+import { TcpSession } from '../support/tcp-session.ts';
 
 const rules = `*raw
 -A PREROUTING -p udp --dport 9 -j NOTRACK
@@ -135,6 +136,15 @@ function assertNoLeak(gateway: TestGateway): void {
   assert.equal(confirmed, table.count);
 }
 
+/** Every so many frames, a dialogue in order, whose pinhole some of the frames behind it may use. */
+const DIALOGUE_EVERY = 200;
+
+function announce(gateway: TestGateway, port: number): void {
+  const session = new TcpSession(gateway, { client: { port } }).connect().greet();
+  session.clientSays('PORT 192,168,1,10,200,10\r\n');
+  assert.match(session.server.received, /^PORT 203,0,113,1,/);
+}
+
 for (const bounce of ['reject', 'drop', 'reset', 'pass'] as const) {
   test(`8,000 frames, bounce policy ${bounce}`, () => {
     const settings = {
@@ -144,7 +154,10 @@ for (const bounce of ['reject', 'drop', 'reset', 'pass'] as const) {
     const gateway = makeGateway({ rules, rules6, settings });
     const { engine, datapath } = gateway;
     const source = new FrameSource(bounce.length * 7919);
+    const ofDialogue = 5;
+    const dialogues = 8000 / DIALOGUE_EVERY;
     for (let n = 0; n < 8000; n++) {
+      if (n % DIALOGUE_EVERY === 0) announce(gateway, 50_000 + n / DIALOGUE_EVERY);
       const { interfaceName, frame, isSound } = source.next();
       const passed = datapath.inject(interfaceName, frame, LinkType.Ethernet);
       if (passed.outcome === Outcome.Drop) assert.notEqual(engine.flight.reasonName(), '');
@@ -160,8 +173,10 @@ for (const bounce of ['reject', 'drop', 'reset', 'pass'] as const) {
     const { counters, drops } = engine;
     const { forwarded, delivered, dropped, ignored, held } = counters;
     const total = forwarded + delivered + dropped + ignored + held;
-    assert.equal(counters.packets, 8000);
-    assert.equal(total, 8000);
+    assert.equal(counters.packets, 8000 + ofDialogue * dialogues);
+    assert.equal(total, counters.packets);
+    assert.equal(engine.tracking.ftp.counters.announced, dialogues);
+    assert.ok(engine.tracking.ftp.counters.refused > 50);
     assert.equal(
       drops.reduce((sum, count) => sum + count),
       counters.dropped,

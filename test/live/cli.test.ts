@@ -32,7 +32,7 @@ function masked(line: string): string {
     .replace(/\b(packets|bytes)=\d+/g, '$1=N')
     .replace(/^(tcp +6|udp +17) \d+ /, '$1 T ')
     .replace(/^(\[DESTROY\] tcp +6) \d+ /, '$1 T ')
-    .replace(/^( +\[NEW\] |\[DESTROY\] )?(299|300) proto/, '$1T proto');
+    .replace(/^( +\[NEW\] |\[DESTROY\] )?(29\d|300) proto/, '$1T proto');
 }
 
 async function conntrack(daemon: Daemon, ...argv: string[]): Promise<Shown> {

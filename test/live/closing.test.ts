@@ -104,9 +104,18 @@ async function announcedInVain(daemon: Daemon, agent: Agent): Promise<void> {
     [port],
   );
   await session.quit();
+  // The pinhole does not outlive the session, though its entry waits out its time.
   await daemon.inState(session.control.port, 'TIME_WAIT');
-  // It goes with its master: the pinhole does not outlive the session.
-  await daemon.show('conntrack', '-D', '-p', 'tcp', '--sport', `${session.control.port}`);
+  assert.deepEqual(await daemon.expectations(), []);
+  assert.equal(await agent.codeOf(agent.connect(session.host, port, { timeout: 0.3 })), 'TIMEOUT');
+}
+
+async function announcedAndReset(daemon: Daemon, agent: Agent): Promise<void> {
+  const session = await FtpSession.open(agent);
+  const { port } = await session.passive('EPSV');
+  assert.equal((await daemon.expectations()).length, 1);
+  await agent.reset(session.control);
+  await daemon.inState(session.control.port, 'CLOSE');
   assert.deepEqual(await daemon.expectations(), []);
   assert.equal(await agent.codeOf(agent.connect(session.host, port, { timeout: 0.3 })), 'TIMEOUT');
 }
@@ -118,6 +127,7 @@ const cases = [
   ['the control connection is deleted during a transfer', controlDeleted],
   ['the client resets the data connection', dataReset],
   ['no data connection comes', announcedInVain],
+  ['announced, and reset', announcedAndReset],
 ] as const;
 
 test('connections that end', async (t) => {

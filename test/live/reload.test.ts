@@ -128,6 +128,8 @@ async function announcedOn2121(daemon: Daemon, stage: Stage): Promise<string> {
   const listener = await server.listen({ from: serverAddress, fromPort: 2121 });
   const control = await client.connect(serverAddress, 2121);
   const answering = await server.accept(listener);
+  await server.send(answering, '220 hello\r\n');
+  await client.line(control);
   await client.send(control, 'PASV\r\n');
   await server.line(answering);
   await server.send(answering, '227 Entering Passive Mode (203,0,113,21,195,80).\r\n');

@@ -42,6 +42,11 @@ function expectationOf(a: Announced): Partial<Report> {
   };
 }
 
+/** Why an announcement that does not name its sender is refused. */
+function reasonOf({ addr, client }: Announced): string {
+  return addr.includes(':') === client.includes(':') ? 'address-mismatch' : 'family-mismatch';
+}
+
 function check(reports: readonly Report[], announced: readonly Announced[]): void {
   const good = announced.filter((a) => a.peer_match);
   const news = only(reports, 'expect').filter(({ event }) => event === 'NEW');
@@ -49,7 +54,7 @@ function check(reports: readonly Report[], announced: readonly Announced[]): voi
   const bad = announced.filter((a) => !a.peer_match);
   assert.deepEqual(
     only(reports, 'refused').map(({ n, kind, reason }) => ({ n, kind, reason })),
-    bad.map((a) => ({ n: a.frame, kind: a.kind, reason: 'address-mismatch' })),
+    bad.map((a) => ({ n: a.frame, kind: a.kind, reason: reasonOf(a) })),
   );
   const packets = only(reports, 'packet');
   for (const { data_syn_frame: syn } of good) {

@@ -8,15 +8,18 @@ import { Bench, only, STATEFUL, type TimedFrame } from './support.ts';
 
 const client = { src: '10.0.1.2', dst: '192.0.2.2', sport: 40_000, dport: 21 };
 const server = { src: '192.0.2.2', dst: '10.0.1.2', sport: 21, dport: 40_000 };
+const GREETING = '220 hello\r\n';
 const PORT = 'PORT 10,0,1,2,200,10\r\n';
+const behind = { seq: 101, ack: 901 + GREETING.length };
 
-/** Handshake, a PORT, and the data connection's SYN. */
+/** Handshake, greeting, a PORT, and the data connection's SYN. */
 function dialogue(more: object = {}): Uint8Array[] {
   return [
     buildTcp({ ...client, flags: 'S', seq: 100, ...more }),
     buildTcp({ ...server, flags: 'SA', seq: 900, ack: 101, ...more }),
     buildTcp({ ...client, flags: 'A', seq: 101, ack: 901, ...more }),
-    buildTcp({ ...client, flags: 'PA', seq: 101, ack: 901, payload: PORT, ...more }),
+    buildTcp({ ...server, flags: 'PA', seq: 901, ack: 101, payload: GREETING, ...more }),
+    buildTcp({ ...client, flags: 'PA', ...behind, payload: PORT, ...more }),
     buildTcp({ ...server, sport: 20, dport: 51_210, flags: 'S', seq: 5, ...more }),
   ];
 }
@@ -29,14 +32,15 @@ test('packets cut by the snap length are tracked, and not written longer than th
   const bench = new Bench(t);
   const rules = [bench.file('rules', STATEFUL)];
   const frames = dialogue();
-  const data = buildTcp({ ...server, flags: 'PA', seq: 901, ack: 123, payload: 'x'.repeat(900) });
-  const read = bench.capture('in.pcap', [...frames.slice(0, 4), cut(data, 60)]);
+  const next = { seq: behind.ack, ack: 101 + PORT.length };
+  const data = buildTcp({ ...server, flags: 'PA', ...next, payload: 'x'.repeat(900) });
+  const read = bench.capture('in.pcap', [...frames.slice(0, 5), cut(data, 60)]);
   for (const verifyChecksums of [false, true]) {
     const write = bench.path('out.pcap');
     const reports = bench.reports({ rules, read, write, verifyChecksums });
     const packets = only(reports, 'packet').map(({ ctstate, verdict }) => `${ctstate} ${verdict}`);
     assert.equal(packets.at(-1), 'ESTABLISHED ACCEPT');
-    assert.equal(packets.length, 5);
+    assert.equal(packets.length, 6);
     assert.equal(only(reports, 'expect').length, 1);
     const written = bench.frames('out.pcap').at(-1)!;
     assert.deepEqual([written.data.length, written.originalLength], [60, data.length]);
@@ -47,18 +51,18 @@ test('a truncated announcement opens nothing, the next whole one does', (t) => {
   const bench = new Bench(t);
   const frames = dialogue();
   const next = (seq: number, payload: string) =>
-    buildTcp({ ...client, flags: 'PA', seq, ack: 901, payload });
+    buildTcp({ ...client, flags: 'PA', ...behind, seq, payload });
   const after = 101 + PORT.length;
   const read = bench.capture('in.pcap', [
-    ...frames.slice(0, 3),
-    cut(frames[3]!, 66),
+    ...frames.slice(0, 4),
+    cut(frames[4]!, 66),
     next(after, 'NOOP\r\n'),
     next(after + 6, PORT),
   ]);
   const reports = bench.reports({ rules: [bench.file('rules', STATEFUL)], read });
   assert.deepEqual(
     only(reports, 'expect').map(({ n, dport }) => [n, dport]),
-    [[6, 51_210]],
+    [[7, 51_210]],
   );
 });
 
@@ -67,7 +71,7 @@ test('what was left to a network card is completed, unless checksums are to be v
   const rules = [bench.file('rules', STATEFUL)];
   const frames = dialogue({ badChecksum: true, badIpChecksum: true });
   // TCP segmentation offload: the IP header says nothing of a length.
-  frames[3]!.fill(0, 16, 18);
+  frames[4]!.fill(0, 16, 18);
   const read = bench.capture('in.pcap', frames);
   const write = bench.path('out.pcap');
   const reports = bench.reports({ rules, read, write });
@@ -87,7 +91,7 @@ test('a bad transport checksum is INVALID where checksums are verified', (t) => 
   const reports = bench.reports({ rules, read, verifyChecksums: true });
   assert.deepEqual(
     only(reports, 'packet').map(({ ctstate, verdict }) => `${ctstate} ${verdict}`),
-    Array.from({ length: 5 }, () => 'INVALID DROP'),
+    Array.from({ length: 6 }, () => 'INVALID DROP'),
   );
 });
 
@@ -109,24 +113,21 @@ test('VLAN tags, IP without a link header, and BSD loopback', (t) => {
     const write = bench.path('out.pcap');
     const reports = bench.reports({ rules, read, write });
     assert.equal(only(reports, 'packet').at(-1)?.ctstate, 'RELATED', read);
-    assert.equal(bench.frames('out.pcap').length, 5);
+    assert.equal(bench.frames('out.pcap').length, 6);
   }
 });
 
 test('the clock follows the file, also where its stamps go back or are absurd', (t) => {
   const bench = new Bench(t);
   const rules = [bench.file('rules', STATEFUL)];
-  const [syn, synAck, ack, port, data] = dialogue() as [
-    Uint8Array,
-    Uint8Array,
-    Uint8Array,
-    Uint8Array,
-    Uint8Array,
-  ];
+  const frames = dialogue();
+  const [syn, synAck, ack, greeting] = frames as [Uint8Array, Uint8Array, Uint8Array, Uint8Array];
+  const [port, data] = frames.slice(4) as [Uint8Array, Uint8Array];
   const read = bench.capture('late.pcap', [
     { frame: syn, atSec: 0.25 },
     { frame: synAck, atSec: 0.5 },
     { frame: ack, atSec: 0.125 },
+    { frame: greeting, atSec: 0.125 },
     { frame: port, atSec: 10 },
     { frame: data, atSec: 309 },
     { frame: port, atSec: 310 },
@@ -135,24 +136,25 @@ test('the clock follows the file, also where its stamps go back or are absurd', 
   const packets = only(reports, 'packet');
   assert.deepEqual(
     packets.map(({ time }) => time),
-    [0, 0.25, -0.125, 9.75, 308.75, 309.75],
+    [0, 0.25, -0.125, -0.125, 9.75, 308.75, 309.75],
   );
-  assert.equal(packets[4]!.ctstate, 'RELATED');
+  assert.equal(packets[5]!.ctstate, 'RELATED');
 
   const tooLate = bench.capture('tooLate.pcap', [
     syn,
     synAck,
     ack,
+    greeting,
     port,
     { frame: data, atSec: 300.5 },
   ]);
   const expired = bench.reports({ rules, read: tooLate });
-  assert.equal(only(expired, 'packet')[4]!.ctstate, 'NEW');
+  assert.equal(only(expired, 'packet')[5]!.ctstate, 'NEW');
   assert.deepEqual(
     only(expired, 'expect').map(({ event, n }) => [event, n]),
     [
-      ['NEW', 4],
-      ['DESTROY', 5],
+      ['NEW', 5],
+      ['DESTROY', 6],
     ],
   );
 
@@ -160,7 +162,7 @@ test('the clock follows the file, also where its stamps go back or are absurd', 
     'future.pcap',
     dialogue().map((frame) => ({ frame, atSec: 2_500_000_000 })),
   );
-  assert.equal(only(bench.reports({ rules, read: farFuture }), 'packet')[4]!.ctstate, 'RELATED');
+  assert.equal(only(bench.reports({ rules, read: farFuture }), 'packet')[5]!.ctstate, 'RELATED');
 });
 
 test('what is not IP passes unfiltered and is counted', (t) => {
