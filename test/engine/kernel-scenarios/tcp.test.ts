@@ -1,5 +1,7 @@
-/** The TCP scripts through gateways of both families, routed and masqueraded. */
+/** Case 78 of the reference: the TCP scripts through gateways of both families, routed and masqueraded. */
 import { playScript } from './play.ts';
 import { tcpScripts } from './tcp-scripts.ts';
 
-for (const [name, text] of Object.entries(tcpScripts)) playScript(name, text);
+for (const [name, text] of Object.entries(tcpScripts)) {
+  playScript(`case 78: ${name}`, text);
+}

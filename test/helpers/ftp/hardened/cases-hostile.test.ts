@@ -1,8 +1,6 @@
 import { describe } from 'node:test';
 import { PASV, PORT, play, R227, TO_CLIENT, TO_SERVER } from './play.ts';
 
-const _V6_CLIENT = '2001:db8:2::2>2001:db8:1::2:51210';
-const _V6_SERVER = '2001:db8:1::2>2001:db8:2::2:51210';
 
 describe('evasion', () => {
   play('case 47: PORT as the first segment of the client', {
