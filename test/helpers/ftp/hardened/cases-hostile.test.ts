@@ -1,7 +1,6 @@
 import { describe } from 'node:test';
 import { PASV, PORT, play, R227, TO_CLIENT, TO_SERVER } from './play.ts';
 
-
 describe('evasion', () => {
   play('case 47: PORT as the first segment of the client', {
     warm: false,

@@ -126,6 +126,16 @@ describe('bounce', () => {
     ],
     expects: [TO_SERVER],
   });
+  play('case 43: third parties only where the policy lists them', {
+    policy: { thirdParties: [{ family: 4, words: [0x0a000103, 0, 0, 0], prefixLen: 32 }] },
+    steps: [
+      ['C', 'PORT 10,0,1,3,200,10\r\n'],
+      ['S', '200 ok\r\n'],
+      ['C', 'PORT 10,0,1,4,200,10\r\n', struck('10,0,1,4,200,10')],
+    ],
+    expects: ['192.0.2.2>10.0.1.3:51210'],
+    refuses: ['PORT address-mismatch reject'],
+  });
   play('case 44: a bounce to port 80, and an honest PORT', {
     steps: [
       ['C', 'PORT 2,2,2,3,0,80\r\n', struck('2,2,2,3,0,80')],

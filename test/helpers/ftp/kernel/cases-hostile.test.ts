@@ -74,6 +74,13 @@ describe('third parties', () => {
   });
 });
 
+describe('somebody else, and the client itself', () => {
+  test('case 44: PORT to port 80 of a third party opens nothing, an honest one does', () => {
+    eachIs(['CPORT 2,2,2,3,0,80\r\n'], passes());
+    eachIs(['CPORT 10,0,1,2,232,157\r\n'], passes('192.0.2.2>10.0.1.2:59549'));
+  });
+});
+
 describe('evasions', () => {
   test('case 46: a port below 1024', () => {
     eachIs(['CPORT 10,0,1,2,0,22\r\n'], passes('192.0.2.2>10.0.1.2:22'));
