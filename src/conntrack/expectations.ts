@@ -7,12 +7,12 @@ import {
   ExpectFlag,
   ExpectResult,
   type ExpectResultCode,
+  expectationOf,
   fulfils,
   isExpectationOver,
   isSpan,
   sameMaster,
   sameSource,
-  usualExpectation,
 } from './expectation.ts';
 import { dropFrom, ExpectationSpans, push } from './expectation-spans.ts';
 import type { Tuple } from './tuple.ts';
@@ -90,17 +90,11 @@ export class ExpectationTable {
   }
 
   private made(draft: ExpectationDraft, expiresAt: number): Expectation {
-    const { client, dport, dportLast = dport, flags = 0, masterRow } = draft;
-    return {
-      ...usualExpectation,
-      ...draft,
-      dportLast,
-      flags: dportLast > dport ? flags | ExpectFlag.Permanent : flags,
-      client: client === undefined ? '' : clientKey(client),
-      zone: this.zoneOfMaster(masterRow),
+    return expectationOf(draft, {
       id: this.nextId,
       expiresAt,
-    };
+      zone: this.zoneOfMaster(draft.masterRow),
+    });
   }
 
   /** Removes a master's oldest until it may have one more. */
