@@ -1,6 +1,8 @@
+const nothing = new Uint8Array(0);
+
 /** A line as the judge of its direction gets it. One object per relay, filled anew for each line. */
 export class StreamLine {
-  bytes: Uint8Array = new Uint8Array(0);
+  bytes: Uint8Array = nothing;
   /** What has come of the line is [start, end) of `bytes`, its LF included. */
   start = 0;
   end = 0;
@@ -14,7 +16,7 @@ export class StreamLine {
   /** Bytes of it that have gone on already: 0 for a line that was held, or came in one piece. */
   passed = 0;
   /** Set by the judge with `LineVerdict.Replace`: goes on in place of what has not passed yet. */
-  replacement: Uint8Array = new Uint8Array(0);
+  replacement: Uint8Array = nothing;
 }
 
 /** What becomes of a line, or of what has not yet passed of it. */
@@ -43,4 +45,9 @@ export interface LineJudge {
    * again, with that switched on, or -1.
    */
   encrypted(bytes: Uint8Array, start: number, end: number): number;
+  /**
+   * Bytes of a line that is too long, behind what `judge` has seen of it and let pass. False: both
+   * ends are to be reset.
+   */
+  passesRest?(bytes: Uint8Array, at: number, end: number): boolean;
 }
