@@ -23,6 +23,8 @@ export interface VerbTables {
    * it, or it announces an endpoint, which may have to be rewritten.
    */
   readonly isWatched: Uint8Array;
+  /** Some verbs are denied, or decided about by their arguments. */
+  readonly deniesAny: boolean;
 }
 
 const codes = Object.values(Verb) as readonly VerbCode[];
@@ -36,6 +38,7 @@ export function compileVerbs(policy: FtpPolicy): VerbTables {
   const tables = {
     isDenied: new Uint8Array(VERB_COUNT),
     isWatched: new Uint8Array(VERB_COUNT),
+    deniesAny: false,
   };
   for (const code of codes) {
     // An empty line is no command. What has no code is asked for by its name: see `verbDenied`.
@@ -43,6 +46,7 @@ export function compileVerbs(policy: FtpPolicy): VerbTables {
     const isDenied = isNamed && verbDenied(policy, verbName(code));
     tables.isDenied[code] = Number(isDenied);
     tables.isWatched[code] = Number(isDenied || isWatched(policy, code));
+    if (tables.isWatched[code] === 1 && !isAnnouncing(code)) tables.deniesAny = true;
   }
   compiled.set(policy, tables);
   return tables;

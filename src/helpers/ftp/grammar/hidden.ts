@@ -14,6 +14,8 @@ const CR = 0x0d;
 const SE = 0xf0;
 /** One letter more than announcing verbs have. */
 const VERB_ROOM = 5;
+/** How far behind a break a verb is looked for, in bytes: what is odder is found elsewhere. */
+const REACH = 256;
 
 const text = new Uint8Array(VERB_ROOM);
 
@@ -25,7 +27,8 @@ export function hidesCommand(bytes: Uint8Array, start: number, end: number): boo
   for (let pos = start; pos + 1 < end; pos++) {
     const byte = bytes[pos]!;
     const isBreak = byte === NUL || (byte === CR && bytes[pos + 1] !== LF);
-    if (isBreak && isAnnouncing(announcedAt(bytes, pos + 1, end))) return true;
+    if (isBreak && isAnnouncing(announcedAt(bytes, pos + 1, Math.min(end, pos + REACH))))
+      return true;
   }
   return hasTelnet(bytes, start, end) && isReadDifferently(bytes, start, end);
 }

@@ -58,12 +58,12 @@ export class Bench {
   }
 
   /**
-   * Puts the endpoint that `maker` has chosen into the line in hand. False where the part of it that
-   * must change has passed already.
+   * Puts the endpoint that `maker` has chosen into the line in hand, in the plain form in which all
+   * servers read the same in it.
    */
-  rewrite(line: StreamLine): LineVerdictCode {
+  rewrite(line: StreamLine, isPlain = true): LineVerdictCode {
     const { announcement, maker, body, text } = this;
-    if (!maker.differs(announcement) && !body.isStripped) return LineVerdict.Pass;
+    if (isPlain && !maker.differs(announcement) && !body.isStripped) return LineVerdict.Pass;
     const { kind, delimiter, family, numbersStart, numbersEnd } = announcement;
     const { w0, w1, w2, w3, port } = maker;
     const written = writeAnnouncement(kind, family, w0, w1, w2, w3, port, delimiter, text, 0);

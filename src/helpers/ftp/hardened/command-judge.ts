@@ -8,6 +8,7 @@ import {
   parseReply,
 } from '../grammar/grammar.ts';
 import { hidesCommand } from '../grammar/hidden.ts';
+import { isPlainAnnouncement, mayBeReadElsewhere } from '../grammar/plain.ts';
 import { reasonOf } from '../grammar/reason.ts';
 import { mayBecome, readVerb, Verb, type VerbCode, verbName, verbSpan } from '../grammar/verbs.ts';
 import { FtpReason } from '../report.ts';
@@ -20,8 +21,16 @@ import {
 import type { Bench, Refusing } from './bench.ts';
 import type { Control } from './control.ts';
 import { commandIsDenied, hidesDenied, verbIsOpen } from './denied.ts';
+import {
+  endedProperly,
+  hidesAnnouncement,
+  isRequestOfHttp,
+  mayHide,
+  RestGuard,
+} from './disguised.ts';
 import { Whose, type WhoseCode } from './endpoint.ts';
 import { endpointHasPassed } from './passed.ts';
+import { endOfBody } from './strike.ts';
 
 /**
  * Judges the client's lines. To open something a line must be exactly right; to refuse it a
@@ -33,6 +42,9 @@ export class CommandJudge implements LineJudge {
   /** Of the line in hand: what it has opened, and whether it was kept from doing what it says. */
   private opened: Expectation | null = null;
   private isStruck = false;
+  /** It may be part of a TLS handshake. */
+  private mayBeTls = false;
+  private readonly rest = new RestGuard();
 
   constructor(control: Control, bench: Bench) {
     this.control = control;
@@ -45,21 +57,38 @@ export class CommandJudge implements LineJudge {
 
   mustHold(line: StreamLine): boolean {
     if (this.control.clientBegins(line)) return false;
-    return mayBecome(line.bytes, line.start, line.end, this.control.verbs.isWatched);
+    const { bytes, start, end } = line;
+    return (
+      mayBecome(bytes, start, end, this.control.verbs.isWatched) || mayHide(this.control, line)
+    );
   }
 
   judge(line: StreamLine): LineVerdictCode {
     this.opened = null;
     this.isStruck = false;
-    this.control.clientBegins(line);
+    this.mayBeTls = this.control.clientBegins(line);
     const { bytes, start, end } = this.bench.body.of(line);
     const verb = readVerb(bytes, start, end);
-    if (verb !== Verb.None) this.control.clientSpoke(verb, line.isCertain);
-    const verdict = this.verdictOn(line, verb);
+    if (verb !== Verb.None) {
+      const said = isRequestOfHttp(this.bench.body) ? Verb.Other : verb;
+      this.control.clientSpoke(said, line.isCertain);
+    }
+    if (line.isTooLong) this.rest.begin(line);
+    const decided = this.verdictOn(line, verb);
+    const verdict = decided === LineVerdict.Pass ? this.ended(line) : decided;
     const isTakenOut =
       verdict === LineVerdict.Replace && line.passed + line.replacement.length === 0;
     if (verdict !== LineVerdict.Reset && !isTakenOut) this.note(line, verb);
     return verdict;
+  }
+
+  passesRest(bytes: Uint8Array, at: number, end: number): boolean {
+    const { bench, control, rest } = this;
+    if (control.policy.bounce === 'pass' || rest.passes(bytes, at, end)) return true;
+    const reason = FtpReason.HiddenCommand;
+    const kind = verbName(Verb.Other);
+    const how = { direction: Direction.Original, kind, reason, wanted: 'reset' } as const;
+    return bench.refuse(control, rest.line, how) !== LineVerdict.Reset;
   }
 
   encrypted(bytes: Uint8Array, start: number, end: number): number {
@@ -100,6 +129,10 @@ export class CommandJudge implements LineJudge {
       return this.refuse(line, { kind, reason, wanted: policy.denied, wholly: true });
     }
     const parsed = parseCommand(bytes, start, end, bench.announcement);
+    if (hidesAnnouncement(bench, line, this.mayBeTls)) {
+      const reason = FtpReason.HiddenCommand;
+      return this.refuse(line, { kind, reason, wanted: policy.bounce, wholly: true });
+    }
     if (bench.announcement.kind === AnnouncementKind.None) {
       if (line.isTooLong)
         this.refuse(line, { kind, reason: FtpReason.LineTooLong, wanted: 'pass' });
@@ -125,9 +158,13 @@ export class CommandJudge implements LineJudge {
     const isReadable = parsed === FtpParse.Ok || parsed === FtpParse.Lax;
     if (parsed === FtpParse.Incomplete) return this.suspect(line, FtpReason.SplitLine);
     if (!isReadable) {
-      const isNumber = parsed === FtpParse.NumberOutOfRange;
-      return isNumber
-        ? this.suspect(line, FtpReason.NumberOutOfRange)
+      if (parsed === FtpParse.NumberOutOfRange) {
+        return this.suspect(line, FtpReason.NumberOutOfRange);
+      }
+      const isOpen =
+        parsed === FtpParse.Malformed ? this.mayBeRead() : this.isStrange() || !this.isPlain();
+      return isOpen || bench.body.isStripped
+        ? this.suspect(line, FtpReason.AddressMismatch)
         : this.letPass(line, reasonOf(parsed));
     }
     const { policy } = control;
@@ -137,7 +174,7 @@ export class CommandJudge implements LineJudge {
     if (whose === Whose.Zero && policy.zeroAddress === 'refuse') {
       return this.suspect(line, FtpReason.ZeroAddress);
     }
-    if (parsed === FtpParse.Lax) return this.letPass(line, FtpReason.Malformed);
+    if (parsed === FtpParse.Lax) return this.letOwnPass(line, FtpReason.Malformed);
     return this.open(line, whose);
   }
 
@@ -146,10 +183,10 @@ export class CommandJudge implements LineJudge {
     const { bench, control } = this;
     const { announcement, maker } = bench;
     const { policy, session } = control;
-    if (!line.isCertain) return this.letPass(line, FtpReason.LineStartUnknown);
-    if (!control.isFtp) return this.letPass(line, FtpReason.NotFtp);
-    if (!control.isAnswered) return this.letPass(line, FtpReason.Unanswered);
-    if (!session.isGreeted) return this.letPass(line, FtpReason.BeforeGreeting);
+    if (!line.isCertain) return this.letOwnPass(line, FtpReason.LineStartUnknown);
+    if (!control.isFtp) return this.letOwnPass(line, FtpReason.NotFtp);
+    if (!control.isAnswered) return this.letOwnPass(line, FtpReason.Unanswered);
+    if (!session.isGreeted) return this.letOwnPass(line, FtpReason.BeforeGreeting);
     if (session.epsvAll) {
       control.closeHoles();
       return this.reject(line, FtpReason.EpsvAll);
@@ -158,14 +195,16 @@ export class CommandJudge implements LineJudge {
     if (whose === Whose.Zero) maker.takeAsOwn();
     if (control.isFullOfHoles(maker.holesOfClient)) return this.reject(line, FtpReason.Limit);
     const isLate = bench.isTooLateToRewrite(line) || control.isObserved[Direction.Original];
-    if (isLate && maker.mustRewrite(announcement)) return this.reject(line, FtpReason.SplitLine);
+    const isPlain = this.isPlain();
+    const mustChange = maker.mustRewrite(announcement) || !isPlain;
+    if (isLate && mustChange) return this.reject(line, FtpReason.SplitLine);
     const mayReplacePort = control.isTranslated && !isLate;
     const result = maker.open(announcement, policy, mayReplacePort);
     if (result !== ExpectResult.Ok)
       return this.reject(line, control.whyNot(result, mayReplacePort));
     this.opened = maker.opened;
     bench.counters.announced++;
-    return isLate ? LineVerdict.Pass : bench.rewrite(line);
+    return isLate ? LineVerdict.Pass : bench.rewrite(line, isPlain);
   }
 
   /** It may well be meant for somebody else: refused as the policy wants bounces to be. */
@@ -183,6 +222,40 @@ export class CommandJudge implements LineJudge {
     const kind = kindName(this.bench.announcement.kind);
     const wholly = this.bench.body.isStripped;
     return this.refuse(line, { kind, reason, wanted: 'reject', wholly });
+  }
+
+  /** The same, for what names somebody's own address, as long as nobody can read another in it. */
+  private letOwnPass(line: StreamLine, reason: Refusing['reason']): LineVerdictCode {
+    const isSure = this.isPlain() && !this.bench.body.isStripped;
+    return isSure ? this.letPass(line, reason) : this.suspect(line, FtpReason.AddressMismatch);
+  }
+
+  private isPlain(): boolean {
+    return this.ofArgument(isPlainAnnouncement);
+  }
+
+  private isStrange(): boolean {
+    const { announcement, maker } = this.bench;
+    const { row, policy } = this.control;
+    const whose = maker.look(row, Direction.Original, announcement, policy);
+    return whose === Whose.Stranger || whose === Whose.OtherFamily;
+  }
+
+  private mayBeRead(): boolean {
+    return this.ofArgument(mayBeReadElsewhere);
+  }
+
+  private ofArgument(tells: typeof isPlainAnnouncement): boolean {
+    const { announcement, body } = this.bench;
+    const { bytes, start, end } = body;
+    readVerb(bytes, start, end);
+    return tells(announcement.kind, bytes, verbSpan.end, endOfBody(bytes, start, end));
+  }
+
+  /** An LF alone is no line end to some servers. */
+  private ended(line: StreamLine): LineVerdictCode {
+    if (this.control.isObserved[Direction.Original] || this.mayBeTls) return LineVerdict.Pass;
+    return endedProperly(line, this.bench.announcement.hasAddress);
   }
 
   /** Opens nothing, and is the server's business. */

@@ -1,3 +1,4 @@
+import { skipBlanks } from '../grammar/scan.ts';
 import { hasTelnet } from '../grammar/telnet.ts';
 import {
   isAnnouncing,
@@ -7,10 +8,18 @@ import {
   Verb,
   type VerbCode,
   verbName,
+  verbOfName,
   verbSpan,
 } from '../grammar/verbs.ts';
+import type { FtpPolicy } from '../policy.ts';
 import type { StreamLine } from '../stream/line.ts';
-import { fileAllowed, userAllowed, verbDenied, verbNamesFile } from '../verdicts.ts';
+import {
+  fileAllowed,
+  userAllowed,
+  type VerbTables,
+  verbDenied,
+  verbNamesFile,
+} from '../verdicts.ts';
 import type { LineBody } from './body.ts';
 import type { Control } from './control.ts';
 import { endOfBody } from './strike.ts';
@@ -36,6 +45,7 @@ export function commandIsDenied(
   isTooLong: boolean,
 ): boolean {
   if (verbs.isDenied[verb] === 1) return true;
+  if (verb === Verb.Other && verbs.deniesAny && readsAsDenied(policy, verbs, body)) return true;
   if (verbs.isWatched[verb] === 0) return false;
   if (verb === Verb.Other) return verbDenied(policy, verbText(body.bytes));
   if (verb === Verb.Auth) return policy.authTls === 'reject';
@@ -84,6 +94,38 @@ function begins({ policy, verbs }: Control, bytes: Uint8Array, at: number, end: 
   if (verbs.isWatched[verb] === 0 || isAnnouncing(verb)) return verbs.isDenied[verb] === 1;
   if (verb !== Verb.Other) return true;
   return verbSpan.end > verbSpan.start && verbDenied(policy, verbText(bytes));
+}
+
+/**
+ * Servers that put verbs into capitals as text of all scripts (Python) read STOR where a long s
+ * (U+017F) or a ligature begins the word, and LIST with a dotless i; those of seven bits read yet
+ * other letters.
+ */
+function readsAsDenied(policy: FtpPolicy, { isWatched }: VerbTables, body: Body): boolean {
+  const { bytes, start, end } = body;
+  if (!mayReadAsDenied(bytes, start, end)) return false;
+  const from = skipBlanks(bytes, start, end);
+  const word = Buffer.from(bytes.subarray(from, endOfWord(bytes, from, end)));
+  const inSevenBits = Buffer.from(word.map((byte) => byte & 0x7f)).toString('latin1');
+  const names = [word.toString('utf8'), word.toString('latin1'), inSevenBits];
+  return names.some((name) => {
+    const code = verbOfName(name);
+    return (code !== Verb.Other && isWatched[code] === 1) || verbDenied(policy, name.toUpperCase());
+  });
+}
+
+/** Whether the first word has letters that are none of ASCII. */
+export function mayReadAsDenied(bytes: Uint8Array, start: number, end: number): boolean {
+  const from = skipBlanks(bytes, start, end);
+  const to = endOfWord(bytes, from, end);
+  for (let pos = from; pos < to; pos++) if (bytes[pos]! >= 0x80) return true;
+  return false;
+}
+
+function endOfWord(bytes: Uint8Array, from: number, end: number): number {
+  let pos = from;
+  while (pos < end && bytes[pos]! > SPACE) pos++;
+  return pos;
 }
 
 /** The verb that has just been read, in capitals. */

@@ -1,8 +1,12 @@
 import { seqAfter, seqBefore, seqDiff } from '../../../wire/index.ts';
 import { borrowBuffer, copyBytes, returnBuffer } from './buffers.ts';
 
-/** Most output that is kept for retransmissions, in bytes; a replacement may go beyond it. */
-export const KEPT_LIMIT = 16_384;
+/**
+ * Most output that is kept for retransmissions, in bytes; a replacement may go beyond it. A sender
+ * that has more on its way loses it, and starts slowly after a timeout: this is the largest window
+ * without scaling (RFC 9293), of which long replies make use.
+ */
+export const KEPT_LIMIT = 65_536;
 /** Most length changes that the receiver has not acknowledged: SeqAdjust remembers 16. */
 const RESIZED_LIMIT = 15;
 

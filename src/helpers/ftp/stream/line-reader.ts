@@ -99,9 +99,9 @@ export class LineReader {
   private readLine(bytes: Uint8Array, at: number, end: number): boolean {
     const isWhole = bytes[end - 1] === LF;
     if (this.rest !== Rest.None) {
-      this.settleRest(bytes, at, end);
+      const goesOn = this.settleRest(bytes, at, end);
       if (isWhole) this.beginLine(true);
-      return true;
+      return goesOn;
     }
     const { maxLine } = this.judge;
     const length = this.length + (end - at);
@@ -114,6 +114,9 @@ export class LineReader {
       return true;
     }
     const verdict = this.judge.judge(this.line);
+    const isUnseen = isTooLong && verdict === LineVerdict.Pass;
+    const unseenAt = at + Math.max(0, maxLine - this.length);
+    if (isUnseen && !this.passesRest(bytes, unseenAt, end)) return false;
     if (!this.settle(verdict, bytes, at, end)) return false;
     if (isWhole) this.beginLine(true);
     else this.leaveRest(verdict);
@@ -193,9 +196,17 @@ export class LineReader {
     return true;
   }
 
-  private settleRest(bytes: Uint8Array, at: number, end: number): void {
-    if (this.rest === Rest.Passes || this.isWatching) this.output.append(bytes, at, end);
-    else this.replace(end - at, nothing);
+  /** False where the connection is to be reset. */
+  private settleRest(bytes: Uint8Array, at: number, end: number): boolean {
+    if (this.rest === Rest.Passes || this.isWatching) {
+      if (!this.passesRest(bytes, at, end)) return false;
+      this.output.append(bytes, at, end);
+    } else this.replace(end - at, nothing);
+    return true;
+  }
+
+  private passesRest(bytes: Uint8Array, at: number, end: number): boolean {
+    return this.isWatching || (this.judge.passesRest?.(bytes, at, end) ?? true);
   }
 
   private replace(oldLen: number, replacement: Uint8Array): void {

@@ -34,6 +34,9 @@ export class Relay {
   private isStarted = false;
   private isReset = false;
   private firstSeq = 0;
+  /** What went on before the receiver's first word showed that bytes before it are missing. */
+  private ahead: Uint8Array | null = null;
+  private aheadSeq = 0;
   /** What the last segment that went on said of the other direction. */
   private lastAck = 0;
   private lastWindow = -1;
@@ -83,6 +86,7 @@ export class Relay {
     this.firstSeq = seq | 0;
     this.begin(seq | 0, true);
     this.emission.isReceiverUnknown = false;
+    this.ahead = null;
     this.isReset = false;
   }
 
@@ -159,7 +163,8 @@ export class Relay {
     if (ahead > 0) return reader.readsLines ? RelayOutcome.Drop : RelayOutcome.Unchanged;
     const isPlain = ahead === 0 && emission.goneSeq === seq && !emission.owesFrom(seq);
     const { replaced } = reader;
-    if (!this.read(packet, seq)) {
+    const { endSeq } = output;
+    if (!this.read(packet, seq) || !this.repeatsAhead(endSeq)) {
       this.isReset = true;
       return RelayOutcome.Reset;
     }
@@ -231,7 +236,35 @@ export class Relay {
     const back = seqDiff(this.firstSeq, ack);
     // Once a length has been changed, nothing before it can be translated any more.
     if (back <= 0 || back > MAX_STEP_BACK || this.reader.replaced > 0) return;
+    const { output } = this;
+    const length = seqDiff(output.endSeq, this.firstSeq);
+    if (length > 0) {
+      this.ahead = new Uint8Array(length);
+      this.aheadSeq = this.firstSeq;
+      output.copy(this.firstSeq, output.endSeq, length, this.ahead, this.ahead, 0, output.endSeq);
+    }
     this.begin(ack | 0, false);
+  }
+
+  /**
+   * What is decided about bytes that the receiver may have already must be the same once more: it
+   * may keep either copy, and would read a line that nobody has judged. `from` is where the decisions
+   * of the last segment begin.
+   */
+  private repeatsAhead(from: number): boolean {
+    const { ahead, aheadSeq, output, reader } = this;
+    if (ahead === null || !seqAfter(output.endSeq, aheadSeq)) return true;
+    const start = seqBefore(from, aheadSeq) ? aheadSeq : from;
+    const end = (aheadSeq + ahead.length) | 0;
+    const to = seqBefore(output.endSeq, end) ? output.endSeq : end;
+    const length = Math.max(0, seqDiff(to, start));
+    if (length > 0 && reader.replaced > 0) return false;
+    const again = new Uint8Array(length);
+    output.copy(start, to, length, again, again, 0, to);
+    const at = seqDiff(start, aheadSeq);
+    for (let i = 0; i < length; i++) if (again[i] !== ahead[at + i]) return false;
+    if (to === end) this.ahead = null;
+    return true;
   }
 
   private forgetOutput(): void {
