@@ -12,9 +12,10 @@ import type { ReplayOptions } from '../../src/cli/replay/replay.ts';
 import { Bench, STATEFUL, type TimedFrame } from '../replay/support.ts';
 import { ftpWith } from '../support/ftp-options.ts';
 import { buildTcp } from '../support/packets.ts';
+import { sharedFile } from '../support/shared.ts';
 
 const main = join(import.meta.dirname, '..', '..', 'src', 'cli', 'main.js');
-const captures = join(import.meta.dirname, '..', '..', '..', '..', '..', 'shared', 'captures');
+const captures = sharedFile('captures');
 
 const client = { src: '192.168.1.10', dst: '198.51.100.9', sport: 40_000, dport: 21 };
 const server = { src: '198.51.100.9', dst: '192.168.1.10', sport: 21, dport: 40_000 };
@@ -278,12 +279,12 @@ describe('lines in a comparison', () => {
 });
 
 test('public captures: every one is compared to its end', {
-  skip: !existsSync(captures) && 'the captures of ../shared are not there',
+  skip: captures === null && 'the captures of ../shared are not there',
 }, (t) => {
   const bench = new Bench(t);
   const rules = [bench.file('fw.rules', STATEFUL)];
-  for (const name of readdirSync(captures).filter((file) => file.endsWith('.pcap'))) {
-    const options = { rules, read: join(captures, name), compare: true };
+  for (const name of readdirSync(captures!).filter((file) => file.endsWith('.pcap'))) {
+    const options = { rules, read: join(captures!, name), compare: true };
     const { exitCode, stdout } = bench.replay(options);
     assert.match(stdout, /^\d+ packets compared: /m, name);
     assert.equal(exitCode, stdout.includes('differ about') ? 1 : 0, name);

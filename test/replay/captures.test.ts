@@ -5,7 +5,7 @@ import { describe, test } from 'node:test';
 import { openCaptureFile } from '../../src/datapath/index.ts';
 import type { LinkTypeCode } from '../../src/wire/index.ts';
 import { drain } from '../datapath/pcapfile/build.ts';
-import { sharedFile } from '../helpers/ftp/support.ts';
+import { sharedFile } from '../support/shared.ts';
 import { Bench, only, type Report, STATEFUL } from './support.ts';
 
 interface Announced {

@@ -1,7 +1,4 @@
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import {
   FtpAnnouncement,
   ftpParseName,
@@ -65,18 +62,6 @@ export function check(
   for (const [line, expected] of table) {
     assert.equal(summary(parser(line)), expected, JSON.stringify(line));
   }
-}
-
-/** A file of the shared reference, beside the repository; null where that is not laid out. */
-export function sharedFile(name: string): string | null {
-  let dir = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(dir, 'package.json'))) {
-    const parent = dirname(dir);
-    if (parent === dir) return null;
-    dir = parent;
-  }
-  const path = join(dir, '..', 'shared', name);
-  return existsSync(path) ? path : null;
 }
 
 /**

@@ -25,6 +25,8 @@ const NUL = 0;
 const LF = 0x0a;
 const CR = 0x0d;
 
+const NOTHING: Uint8Array = new Uint8Array(0);
+
 const disguise = new Disguise();
 const announcing = new Uint8Array(VERB_COUNT);
 for (const verb of [Verb.Port, Verb.Eprt, Verb.Lprt]) announcing[verb] = 1;
@@ -106,7 +108,8 @@ export function isRequestOfHttp({ bytes, start, end }: LineBody): boolean {
 export class RestGuard {
   /** For the report: nothing, since the line may be a password. */
   readonly line = new StreamLine();
-  private window = new Uint8Array(TAIL_BYTES * 4);
+  /** Few connections ever have such a line. */
+  private window = NOTHING;
   private length = 0;
 
   /** The line has been read up to here. */
@@ -127,7 +130,7 @@ export class RestGuard {
     this.window.copyWithin(0, this.length - kept, this.length);
     const length = kept + (end - at);
     if (length > this.window.length) {
-      const larger = new Uint8Array(length * 2);
+      const larger = new Uint8Array(Math.max(length * 2, TAIL_BYTES * 4));
       larger.set(this.window.subarray(0, kept));
       this.window = larger;
     }

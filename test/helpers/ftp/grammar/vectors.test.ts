@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { formatAddress } from '../../../../src/wire/index.ts';
-import { parse, sharedFile } from '../support.ts';
+import { sharedFile } from '../../../support/shared.ts';
+import { parse } from '../support.ts';
 
 interface Vector {
   name: string;

@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { formatAddress } from '../../../../src/wire/index.ts';
 import { addressWords } from '../../../support/gateway.ts';
+import { sharedFile } from '../../../support/shared.ts';
 import type { NatKind } from '../ftp-session.ts';
-import { sharedFile } from '../support.ts';
 import { talk } from './talk.ts';
 
 interface Vector {
