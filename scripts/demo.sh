@@ -105,12 +105,15 @@ printf 'While it runs: the control connection (helper=ftp, use=2: it is the mast
 printf 'and the data connection, which was let in as RELATED; the expectation is used up:\n'
 show conntrack -L -p tcp --state ESTABLISHED
 show conntrack -L expect
+printf 'The same, as FTP:\n'
+show ftp list
 step finish
 
 title 'A bounce: PORT with the address of somebody else'
 step raw 'PORT 198,51,100,66,0,25'
 printf 'The server itself refuses the command; no pinhole was opened:\n'
 show conntrack -L expect
+show ftp counters
 grep 'refused' "$work/gateway.log" | sed 's/^/gateway log: /'
 printf 'The session goes on:\n'
 step passive
