@@ -136,6 +136,12 @@ export class FtpSession {
     return true;
   }
 
+  /** The passive reply that was just read goes on as a refusal: the client must ask otherwise. */
+  passiveReplaced(code: number): void {
+    this.mode = '';
+    this.lastReply = String(code);
+  }
+
   /** One line of the server. What it is; what it answers is in `answered` and `replyCode`. */
   replyLine(bytes: Uint8Array, start: number, end: number): ReplyLineCode {
     const kind = this.replies.read(bytes, start, end);

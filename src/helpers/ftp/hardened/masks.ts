@@ -8,7 +8,10 @@ const SYSTEM_TYPE = 215;
 const SYST_REPLY = bytesOf('215 UNIX Type: L8\r\n');
 
 /** Put in place of a 227 that cannot lead anywhere over IPv6. */
-export const PASV_NOT_HERE = bytesOf('501 PASV works over IPv4 only, use EPSV.\r\n');
+export const PASV_NOT_HERE_CODE = 501;
+export const PASV_NOT_HERE = bytesOf(
+  `${PASV_NOT_HERE_CODE} PASV works over IPv4 only, use EPSV.\r\n`,
+);
 
 /** True where the next line of the server may be one that the policy hides. */
 export function mayBecomeMasked(policy: FtpPolicy, session: FtpSession): boolean {

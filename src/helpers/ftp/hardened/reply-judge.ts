@@ -21,7 +21,7 @@ import {
 import type { Bench } from './bench.ts';
 import type { Control } from './control.ts';
 import { Whose, type WhoseCode } from './endpoint.ts';
-import { maskedReply, mayBecomeMasked, PASV_NOT_HERE } from './masks.ts';
+import { maskedReply, mayBecomeMasked, PASV_NOT_HERE, PASV_NOT_HERE_CODE } from './masks.ts';
 
 const DIGIT_2 = 0x32;
 
@@ -167,6 +167,7 @@ export class ReplyJudge implements LineJudge {
   private offerEpsv(line: StreamLine): LineVerdictCode {
     if (line.passed > 0) return LineVerdict.Pass;
     line.replacement = PASV_NOT_HERE;
+    this.control.session.passiveReplaced(PASV_NOT_HERE_CODE);
     return LineVerdict.Replace;
   }
 

@@ -172,6 +172,9 @@ describe('repair', () => {
       const session = ftpSession({ nat, ipv6: true, ftp: ftpPolicy({ repair: true }) });
       session.clientSays(PASV);
       assert.match(session.step('S', R227), /^501 .*EPSV.*\r\n$/);
+      const { row } = session.around.engine.flight;
+      const { mode, lastReply } = session.around.engine.tracking.ftp.sessionOf(row)!;
+      assert.deepEqual([mode, lastReply], ['', '501']);
       session.clientSays('EPSV\r\n');
       assert.equal(session.step('S', '229 ok (|||51210|)\r\n'), 'pass');
       assert.equal(session.expected().length, 1);
