@@ -25,7 +25,7 @@ export class Relations {
   private readonly expectations: ExpectationTable;
   private readonly clock: Clock;
   private readonly ender: ConnectionEnder;
-  /** Rows of the connections of each master that has any. */
+  /** Rows of the connections of each master that has some. */
   private readonly children = new Map<number, Set<number>>();
 
   constructor(parts: RelationsParts) {

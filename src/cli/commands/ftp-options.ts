@@ -54,7 +54,7 @@ export const ftpOptions = {
   'ftp-passive-range': {
     type: 'string',
     requiresArg: true,
-    describe: 'FIRST:LAST: ports that servers use in passive mode (default: any)',
+    describe: 'FIRST:LAST: ports that servers use in passive mode (default: no limit)',
   },
   'ftp-max-holes': {
     type: 'string',

@@ -4,11 +4,6 @@ export class Login {
   isLoggedIn = false;
   private former = { user: '', isLoggedIn: false };
 
-  /** Servers have these two names for everybody (RFC 1635). */
-  get isAnonymous(): boolean {
-    return /^(anonymous|ftp)$/i.test(this.user);
-  }
-
   /** USER: whoever was logged in before is so no more, unless the server refuses. */
   name(user: string): void {
     this.former = { user: this.user, isLoggedIn: this.isLoggedIn };

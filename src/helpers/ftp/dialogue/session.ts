@@ -76,10 +76,6 @@ export class FtpSession {
     return this.login.isLoggedIn;
   }
 
-  get isAnonymous(): boolean {
-    return this.login.isAnonymous;
-  }
-
   /** The next line of the server belongs to a multi-line reply. */
   get isInsideReply(): boolean {
     return this.replies.isInside;

@@ -114,7 +114,7 @@ export class KernelFtp {
     return HelperVerdict.Accept;
   }
 
-  /** Puts the numbers in, also where they are the same: any form becomes the usual one. */
+  /** Puts the numbers in, also where they are the same: every form becomes the usual one. */
   private rewrite(packet: Packet, row: number, direction: DirectionCode, port: number): boolean {
     const { writer, search, seen } = this;
     const { kind, numbersStart, numbersEnd } = search.out;

@@ -5,6 +5,8 @@
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { Prng } from '../../../../src/base/index.ts';
 import type { Expectation } from '../../../../src/conntrack/index.ts';
 import { formatAddress } from '../../../../src/wire/index.ts';
@@ -16,6 +18,8 @@ import { SegmentMaker } from './segment-maker.ts';
 const SEGMENTS_PER_SESSION = 160;
 const SEGMENTS = Number(process.env.PINHOLE_FTP_SEGMENTS ?? 1_000_000);
 const SEED = Number(process.env.PINHOLE_FTP_SEED ?? 20_261_121);
+/** Far less than the hundreds of connections that end meanwhile would keep. */
+const MOST_GROWTH_BYTES = 2 << 20;
 const MIN_PORT = 1024;
 const MAX_HOLES = 1;
 
@@ -40,13 +44,26 @@ const hosts = {
   },
 } as const;
 
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
+
+function memoryInUse(): number {
+  collectGarbage();
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  return heapUsed + arrayBuffers;
+}
+
 describe('fuzz', () => {
   for (const [index, scene] of scenes.entries()) {
     const name = `${scene.ipv6 ? 'IPv6' : 'IPv4'}, ${scene.nat}`;
     test(name, (context) => {
       const share = Math.ceil(SEGMENTS / scenes.length);
       const run = new FuzzRun(scene.nat, scene.ipv6, SEED + index);
+      run.play(share / 4);
+      const before = memoryInUse();
       run.play(share);
+      const grown = memoryInUse() - before;
+      assert.ok(grown < MOST_GROWTH_BYTES, `${grown} bytes more in use`);
       context.diagnostic(
         `${run.segments} segments, ${run.sessions} sessions, ${run.opened} expectations, seed ${SEED + index}`,
       );
@@ -130,6 +147,8 @@ class FuzzRun {
     send('C', client.next, 'R');
     this.gateway.clock.set(this.gateway.clock.sec + 11, 0);
     this.gateway.engine.sweep(4096);
+    this.gateway.events.length = 0;
+    this.gateway.refusals.length = 0;
     const { tracking } = this.gateway.engine;
     assert.ok(tracking.conntrack.table.count <= 2000, 'connections end');
   }
