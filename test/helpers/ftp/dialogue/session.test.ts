@@ -45,7 +45,7 @@ describe('login', () => {
     const spoken = greeted();
     const { session } = spoken;
     assert.equal(spoken.asked('USER joe', '331 password'), 'Final USER');
-    assert.deepEqual([session.user, session.isLoggedIn], ['joe', false, false]);
+    assert.deepEqual([session.user, session.isLoggedIn], ['joe', false]);
     spoken.asked('PASS x', '230 in');
     assert.equal(session.isLoggedIn, true);
     spoken.asked('USER Anonymous', '331 mail address');
