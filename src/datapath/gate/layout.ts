@@ -1,0 +1,203 @@
+/**
+ * Where things stand in the memory that the gate's program and this process share. The twin of this
+ * file is `bpf/layout.h`; a test holds the two against each other.
+ *
+ * Shared memory is BPF array maps that are mapped here (BPF_F_MMAPABLE): a flow is written with plain
+ * stores, and counters are read with plain loads, without a system call.
+ *
+ * Words are 32 bits in the order of the machine, except where "as in the packet" is said: those hold
+ * the four bytes as they stand in the packet, and are compared without being turned round.
+ */
+
+/** Changes with every change of anything in this file: older memory is not adopted. */
+export const LAYOUT_VERSION = 1;
+/** "PHG1": the first word of the configuration. */
+export const CONFIG_MAGIC = 0x31474850;
+
+/**
+ * One flow: a tracked connection, both directions. 26 words, 104 bytes. An IPv6 flow takes two units:
+ * the second one, its annex, holds the address words that do not fit the first.
+ */
+export const FLOW_WORDS = 26;
+export const FlowWord = {
+  /** protocol | family << 8 | scale of original << 16 | scale of reply << 20 | `FlowFlag` << 24. */
+  Meta: 0,
+  /** `ConfigWord.NowMs` when the last packet passed. */
+  LastSeenMs: 1,
+  /** Row of the connection in the tracker's table: the program does not read it. */
+  Connection: 2,
+  /** Source, destination and ports of the original tuple, as in the packet; ICMP: id, type, code. */
+  Original: 3,
+  /** The same of the reply tuple. */
+  Reply: 6,
+  /** `DirectionWord`s of the original direction, then of the reply direction. */
+  Directions: 9,
+  /** Number of the counting path of original | of reply << 16: the program does not read it. */
+  Paths: 17,
+  /** `SideWord`s of what the original direction has sent, then of the reply direction. */
+  Sides: 18,
+} as const;
+
+/** Words of one direction. */
+export const DIRECTION_WORDS = 4;
+export const DirectionWord = {
+  /** Kernel index of the way in << 8 | `FlowAction`; 0: not taken over. For host's own packets the way out. */
+  Way: 0,
+  /** Generation << 16 | number of the hop. */
+  Hop: 1,
+  /** Packets since they were last collected. */
+  Packets: 2,
+  /** Bytes of IP datagram since they were last collected. */
+  Bytes: 3,
+} as const;
+
+/** Words of one side of a TCP connection: nf_conntrack_proto_tcp.c's td_end and its neighbours. */
+export const SIDE_WORDS = 4;
+export const SideWord = { End: 0, MaxEnd: 1, MaxWindow: 2, MaxAck: 3 } as const;
+
+/** First words of an IPv6 flow's annex: words 1 to 3 of the addresses, as in the packet. */
+export const AnnexWord = {
+  OriginalSource: 0,
+  OriginalDestination: 3,
+  ReplySource: 6,
+  ReplyDestination: 9,
+} as const;
+
+/** Low four bits of `DirectionWord.Way`. */
+export const FlowAction = {
+  None: 0,
+  /** Translate, one hop less to live, out by the hop. */
+  Forward: 1,
+  /** Came in for this host: translate, and up. */
+  Local: 2,
+  /** Sent by this host (at egress): translate, and on. */
+  Out: 3,
+  /** Known to the engine, which keeps it: punted through the ring for known connections. */
+  Punt: 4,
+} as const;
+export const ACTION_MASK = 0x0f;
+
+/** Bits of `FlowWord.Meta` from bit 24 on. */
+export const FlowFlag = {
+  /** TCP: segments outside the windows go to the engine. */
+  CheckWindow: 1,
+} as const;
+
+/** Bytes counted of one direction from which on its packets go to the engine, which collects. */
+export const BYTES_TO_COLLECT = 0xc0000000;
+
+/**
+ * The index: buckets of 16 slots, one cache line each. A flow's direction stands in the bucket that
+ * its hash names, or in the next one. A slot is 0, or
+ *
+ *     tag (the hash without its low RefBits bits) | (unit << 1 | direction) + 1 in the low RefBits
+ *
+ * The search of a bucket begins at slot `hash >>> 28` and goes round.
+ */
+export const BUCKET_SLOTS = 16;
+
+/** One way out. 8 words. */
+export const HOP_WORDS = 8;
+export const HopWord = {
+  Ifindex: 0,
+  /** In bytes of IP datagram. */
+  Mtu: 1,
+  /** Family of the next hop's address; 0: the packet's own destination. */
+  Family: 2,
+  Flags: 3,
+  /** Address of the next hop, as in the packet. */
+  Address: 4,
+} as const;
+export const HopFlag = {
+  /** The gate's program sits at this way out: packets carry the mark. */
+  Managed: 1,
+} as const;
+export const HOPS = 4096;
+
+/** The configuration: one value of 32 words. */
+export const CONFIG_WORDS = 32;
+export const ConfigWord = {
+  Magic: 0,
+  Version: 1,
+  /** 1 to 65535: flows of another generation are not there. */
+  Generation: 2,
+  /** The engine's clock, in wrapping milliseconds; written several times a second. */
+  NowMs: 3,
+  Seed: 4,
+  /** Number of buckets - 1. */
+  BucketMask: 5,
+  RefBits: 6,
+  /** Kernel index of punt0, where super-frames are sent to be cut; 0: drop them. */
+  PuntIfindex: 7,
+  /** Mark of packets that the gate itself has sent on. Random, never 0. */
+  Mark: 8,
+  /** Units in the map of flows. */
+  Units: 9,
+  /** Eight words: SHA-256 of what the flows were decided by (rules, interfaces, settings). */
+  Fingerprint: 16,
+} as const;
+
+/** Slots of the map of programs that the entries at the hooks call. */
+export const ProgramSlot = { Ingress: 0, Egress: 1 } as const;
+
+/**
+ * What is punted comes as a record in a ring (BPF_MAP_TYPE_RINGBUF): 16 bytes of `PuntWord`s, then
+ * the frame from its Ethernet header on, checksums perhaps partial. Records have one of a few sizes.
+ */
+export const PUNT_HEADER_BYTES = 16;
+export const PuntWord = {
+  /** Bytes of frame. */
+  Length: 0,
+  /** Kernel index of the interface it came in by, or is to leave by. */
+  Ifindex: 1,
+  Flags: 2,
+  /** Owner of the sending socket, for the host's own packets; -1 where there is none. */
+  Uid: 3,
+} as const;
+export const PuntFlag = {
+  /** Sent by this host: caught at egress. */
+  Output: 1,
+  /** Cut from a super-frame: destination (Output: source) MAC are not what they were. */
+  Segment: 2,
+} as const;
+/** Payload sizes of records, header included: the smallest that fits is taken. */
+export const PUNT_RECORD_BYTES = [120, 504, 1608, 9264] as const;
+
+/**
+ * Frames for `punt1`, which come in again at `punt0`. Destination MAC: 02, `ReentryOp`, kernel index
+ * (4 bytes, network order).
+ * Forward: source MAC 02, 00, number of the hop (4 bytes, network order).
+ * Up: source MAC: what the destination MAC shall be. Goes up the stack as received on the interface.
+ * Segment (made by the program, punt0 to punt1): what is to be punted, in the destination MAC where
+ * it came in, in the source MAC where it is this host's own (there 06 in place of 02).
+ */
+export const ReentryOp = { Forward: 1, Up: 2, Segment: 3 } as const;
+
+/** Events of the program, counted per processor (u64), in this order. */
+export const gateCounterNames = [
+  'forwarded',
+  'delivered',
+  'sent',
+  'punted',
+  'puntedKnown',
+  'ringFull',
+  'oversized',
+  'outOfWindow',
+  'tooBig',
+  'superFrames',
+  'reentered',
+  'badInstruction',
+] as const;
+
+/** Names of the maps; the program's ELF file has them as symbols. */
+export const mapNames = [
+  'config',
+  'flows',
+  'buckets',
+  'hops',
+  'counters',
+  'known_ring',
+  'other_ring',
+  'programs',
+] as const;
+export type MapName = (typeof mapNames)[number];

@@ -1,0 +1,87 @@
+import type { DirectionCode, Tuple } from '../conntrack/index.ts';
+
+/** What a flow gate does with the packets of one direction of a connection. */
+export const GateAction = {
+  /** Out of `outIf`, to the hop. */
+  Forward: 1,
+  /** Up to this host. */
+  Local: 2,
+  /** This host's own packets, on their way out. */
+  Out: 3,
+  /** None are taken over: they come to the engine, ahead of strangers. */
+  Known: 4,
+} as const;
+export type GateActionCode = 1 | 2 | 3 | 4;
+
+/**
+ * One direction of a connection that may be taken over: from now on every packet of it that has no
+ * oddity (see `FlowGate`) gets the same verdict, the same translation and the same counters. One
+ * reused object; to be read during the call only.
+ */
+export interface FlowOffer {
+  /** Row in the tracker's table, and the connection's tuples. */
+  row: number;
+  readonly original: Tuple;
+  readonly reply: Tuple;
+  direction: DirectionCode;
+  action: GateActionCode;
+  /** Interface ids; -1: this host. */
+  inIf: number;
+  outIf: number;
+  /** Of the way out: bytes of IP datagram, and the next hop. */
+  mtu: number;
+  hop0: number;
+  hop1: number;
+  hop2: number;
+  hop3: number;
+  /** Number of the counters that each packet counts in: see `CompiledRules.pathOf`. 0: in none. */
+  path: number;
+  /** TCP: segments outside the windows come to the engine. */
+  checkWindow: boolean;
+  /**
+   * TCP: what each side has sent (highest byte, highest allowed byte, largest window, highest
+   * acknowledgement), original then reply, and the shifts of their windows.
+   */
+  readonly sides: Int32Array;
+  originalScale: number;
+  replyScale: number;
+}
+
+/**
+ * Where flows can be forwarded without the engine: the eBPF gate. It passes on only packets that are
+ * whole, without IP options or extension headers, with more than one hop to live, no longer than the
+ * way out takes, and in TCP with ACK and none of SYN, FIN, RST and URG, within the windows.
+ * Everything else comes to the engine, whether the flow is taken over or not.
+ *
+ * Whatever a call takes out of the gate is settled first: `FlowLedger.settle`.
+ */
+export interface FlowGate {
+  /** Takes over one direction. False where there is no room: the engine goes on with it. */
+  install(offer: FlowOffer): boolean;
+  /** Collects what was counted of this connection; both directions stay. */
+  collect(row: number): void;
+  /** TCP: copies what the gate knows of both sides, laid out as `FlowOffer.sides`. False: not here. */
+  readSides(row: number, into: Int32Array): boolean;
+  /** TCP: what the engine has changed since `readSides`; words that moved on meanwhile stay. */
+  writeSides(row: number, before: Int32Array, after: Int32Array): void;
+  /** Gives a connection back, both directions, settled. Nothing where it is not here. */
+  withdraw(row: number): void;
+  /** Gives everything back, settled: the rules or the routes are others. */
+  withdrawAll(): void;
+}
+
+/** Where a gate accounts for what it forwarded. Implemented by the engine. */
+export interface FlowLedger {
+  /**
+   * `packets` and `bytes` (of IP datagram) of one direction have passed, the last one at `seenMs` of
+   * the engine's clock: counters of the connection and of the rules, and its timeout.
+   */
+  settle(
+    row: number,
+    direction: DirectionCode,
+    path: number,
+    packets: number,
+    bytes: number,
+    seenMs: number,
+  ): void;
+}
