@@ -39,10 +39,10 @@ module.exports = {
     },
     {
       name: 'native-below-datapath-only',
-      comment: 'cap and raw-socket are loaded below datapath/ only',
+      comment: 'cap, raw-socket and koffi are loaded below datapath/ only',
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/datapath/' },
-      to: { path: 'node_modules/(cap|raw-socket)/' },
+      to: { path: 'node_modules/(cap|raw-socket|koffi)/' },
     },
     ...oneWay,
     ...throughIndex,

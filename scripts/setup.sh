@@ -11,7 +11,7 @@ Installs what Pinhole needs on a Debian-like machine, then builds it:
   1. Debian packages that are missing (needs root and apt-get); FTP programs that conflict with
      each other are unpacked below .out/ftp-programs instead,
   2. the npm packages of package-lock.json (npm ci),
-  3. dist/ (npm run build).
+  3. dist/ (npm run build), and the gate's eBPF program in it (clang).
 
   --no-lab   leave out the packages that only the laboratory and the live tests need
   --help     this text
@@ -58,6 +58,8 @@ g++ g++
 make make
 python3 python3
 libpcap-dev pcap.h
+clang clang
+linux-libc-dev linux/bpf.h
 iproute2 ip
 iproute2 tc
 ethtool ethtool'
@@ -134,13 +136,13 @@ check_node() {
     die "Node.js 20.19 or later is needed; found $(node --version)"
 }
 
-# cap and raw-socket are optional for npm, which leaves them out without an error if they do not
-# compile. Live capture needs them, so their absence is said here.
+# These are optional for npm, which leaves them out without an error if they do not compile. The live
+# datapaths need them (the gate koffi, capture the others), so their absence is said here.
 report_addons() {
   local addon
-  for addon in cap raw-socket; do
+  for addon in cap raw-socket koffi; do
     node -e "require('$addon')" 2>/dev/null ||
-      say "warning: the npm package $addon did not build; 'pinhole run' will not work (npm rebuild $addon shows why)"
+      say "warning: the npm package $addon cannot be loaded; 'pinhole doctor' says what does not work without it"
   done
 }
 
@@ -184,6 +186,11 @@ build() {
   mv "$stamp.new" "$stamp"
 }
 
+# It looks by itself whether anything has changed.
+build_gate() {
+  scripts/build-gate.sh || say "warning: the gate's program was not compiled; 'pinhole run' will use the capture datapath"
+}
+
 needs=$base_needs
 [[ $with_lab == yes ]] && needs+=$lab_needs
 mapfile -t missing < <(missing_packages "$needs")
@@ -194,4 +201,5 @@ fi
 check_node
 install_npm_packages
 build
+build_gate
 say 'ready'

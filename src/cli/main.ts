@@ -5,6 +5,7 @@ import yargs from 'yargs';
 import { applyCommand } from './commands/apply-command.ts';
 import { checkCommand } from './commands/check-command.ts';
 import { conntrackCommand } from './commands/conntrack-command.ts';
+import { doctorCommand } from './commands/doctor-command.ts';
 import { ftpCommand } from './commands/ftp-command.ts';
 import { iptablesCommands } from './commands/iptables-commands.ts';
 import { replayCommand } from './commands/replay-command.ts';
@@ -38,6 +39,7 @@ export async function main(commandLine: readonly string[]): Promise<number> {
     .command(checkCommand(finish))
     .command(applyCommand(finish))
     .command(statusCommand(finish))
+    .command(doctorCommand(finish))
     .command(ftpCommand(finish))
     .command('conntrack', conntrackCommand.summary)
     .command('sysctl', sysctlCommand.summary)

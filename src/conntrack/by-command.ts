@@ -72,10 +72,13 @@ export class EntryCommands {
     this.clock = clock;
   }
 
-  /** The row of the living connection with this tuple in either direction, or -1. */
+  /** The row of the living connection with this tuple in either direction, or -1. It is up to date. */
   find(tuple: Tuple): number {
-    const ref = this.conntrack.lookup(tuple);
-    return ref < 0 ? -1 : ref >> 1;
+    const { conntrack } = this;
+    const ref = conntrack.lookup(tuple);
+    if (ref < 0) return -1;
+    conntrack.carried.collect(ref >> 1);
+    return ref >> 1;
   }
 
   /**
@@ -121,6 +124,8 @@ export class EntryCommands {
    * changed, as in the kernel.
    */
   change(row: number, change: EntryChange): CommandResultCode {
+    // Rules may decide by what is changed.
+    this.conntrack.carried.withdraw(row);
     const refused =
       this.changeHelper(row, change) ||
       this.changeTimeout(row, change) ||

@@ -1,4 +1,5 @@
 import type { Arena, Clock } from '../base/index.ts';
+import { CarriedFlows } from './carried.ts';
 import { Direction, Status } from './constants.ts';
 import type { ConntrackListener } from './events.ts';
 import { ExpectationTable } from './expectations.ts';
@@ -24,6 +25,8 @@ export class Connections implements ConnectionEnder {
   /** Connections by their source, for whoever translates it. */
   readonly sources: SourceIndex;
   readonly stats: ConntrackStats = newStats();
+  /** Those of which packets pass without being seen here. */
+  readonly carried: CarriedFlows;
   listener: ConntrackListener | null = null;
 
   protected readonly clock: Clock;
@@ -40,10 +43,11 @@ export class Connections implements ConnectionEnder {
     this.sources = new SourceIndex(arena, this.table, settings.maximum, seed);
     this.expectations = new ExpectationTable(seed, settings.expectMaximum);
     this.expectations.zoneOfMaster = (row) => this.zoneOf(row);
-    const { expectations, stats, table } = this;
+    this.carried = new CarriedFlows(this.table, clock, settings);
+    const { carried, expectations, stats, table } = this;
     this.room = new Room({ table, clock, settings, stats, ender: this });
     this.sweeper = new Sweeper({ table, room: this.room, ender: this });
-    this.relations = new Relations({ table, expectations, clock, ender: this });
+    this.relations = new Relations({ table, expectations, clock, carried, ender: this });
   }
 
   /**
@@ -91,7 +95,11 @@ export class Connections implements ConnectionEnder {
 
   /** True where a connection's time is over, unless it is a master that its connections keep. */
   isOver(row: number): boolean {
-    return this.table.isOver(row, this.clock) && this.relations.isOver(row);
+    const { carried, clock, table } = this;
+    if (!table.isOver(row, clock)) return false;
+    // Packets that nobody has told of yet may have lengthened its life.
+    carried.collect(row);
+    return table.isOver(row, clock) && this.relations.isOver(row);
   }
 
   /**
@@ -169,6 +177,7 @@ export class Connections implements ConnectionEnder {
 
   /** Ends a connection now: out of the index, its expectations gone, its row free. */
   destroy(row: number): void {
+    this.carried.withdraw(row);
     this.table.unlink(row);
     this.expectations.removeOfMaster(row);
     this.relations.countChild(row, -1);

@@ -47,4 +47,18 @@ export const Status = {
   Labelled: 1 << 19,
   /** Began under `events` 0: nobody is told of it, or of what it expects. */
   Silent: 1 << 20,
+  /** Its original (reply) packets may pass without the tracker seeing them: see `CarriedFlows`. */
+  OriginalCarried: 1 << 21,
+  ReplyCarried: 1 << 22,
+  /** Either of them. */
+  Carried: 3 << 21,
+  /** The carrier knows it, and hands every packet over. */
+  KnownToCarrier: 1 << 23,
+  /** The carrier has something of it. */
+  InGate: 7 << 21,
+  /** For `CarriedFlows`: packets that came although they are carried, three bits a direction. */
+  Strays: 63 << 24,
+  /** Carried packets of the original (reply) direction are for this host. */
+  OriginalComesIn: 1 << 30,
+  ReplyComesIn: 1 << 31,
 } as const;

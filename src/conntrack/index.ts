@@ -14,6 +14,7 @@ export {
   isPossibleTuple,
   type NewEntry,
 } from './by-command.ts';
+export { CarriedFlows, type FlowCarrier } from './carried.ts';
 export {
   CtStateBit,
   Direction,

@@ -1,5 +1,6 @@
 import type { Clock } from '../base/index.ts';
 import { Proto } from '../wire/index.ts';
+import type { CarriedFlows } from './carried.ts';
 import { Direction, Status } from './constants.ts';
 import type { Expectation } from './expectation.ts';
 import type { ExpectationTable } from './expectations.ts';
@@ -13,6 +14,7 @@ export interface RelationsParts {
   table: ConntrackTable;
   expectations: ExpectationTable;
   clock: Clock;
+  carried: CarriedFlows;
   ender: ConnectionEnder;
 }
 
@@ -24,6 +26,7 @@ export class Relations {
   private readonly table: ConntrackTable;
   private readonly expectations: ExpectationTable;
   private readonly clock: Clock;
+  private readonly carried: CarriedFlows;
   private readonly ender: ConnectionEnder;
   /** Rows of the connections of each master that has some. */
   private readonly children = new Map<number, Set<number>>();
@@ -32,6 +35,7 @@ export class Relations {
     this.table = parts.table;
     this.expectations = parts.expectations;
     this.clock = parts.clock;
+    this.carried = parts.carried;
     this.ender = parts.ender;
   }
 
@@ -104,6 +108,7 @@ export class Relations {
     if (!this.isWorthKeeping(row)) return true;
     let longestMs = 0;
     for (const child of this.children.get(row) ?? []) {
+      this.carried.collect(child);
       longestMs = Math.max(longestMs, (table.get(child, Field.ExpiresAt) - clock.ms) | 0);
     }
     // Children whose time is over are nobody's reason, though the sweep has not been by.
@@ -125,9 +130,10 @@ export class Relations {
 
   /** Bytes, both ways, that the living connections of this master have moved. */
   livingChildrenBytes(master: number): number {
-    const { clock, table } = this;
+    const { carried, clock, table } = this;
     let bytes = 0;
     for (const row of this.children.get(master) ?? []) {
+      carried.collect(row);
       if (table.isOver(row, clock)) continue;
       bytes += table.bytes(row, Direction.Original) + table.bytes(row, Direction.Reply);
     }

@@ -180,6 +180,12 @@ export class ConntrackRows {
     this.counters[at + 1]! += bytes;
   }
 
+  countPackets(row: number, direction: DirectionCode, packets: number, bytes: number): void {
+    const at = row * COUNTERS_PER_ROW + direction * 2;
+    this.counters[at]! += packets;
+    this.counters[at + 1]! += bytes;
+  }
+
   zeroCounters(row: number): void {
     this.counters.fill(0, row * COUNTERS_PER_ROW, (row + 1) * COUNTERS_PER_ROW);
   }

@@ -64,6 +64,21 @@ export class Conntrack extends Connections {
     if (this.state === CtStateBit.Invalid) this.count(packet);
   }
 
+  /**
+   * So many packets of a connection's direction have passed without coming here, the last one at
+   * `seenMs` of the clock.
+   */
+  settle(
+    row: number,
+    direction: DirectionCode,
+    packets: number,
+    bytes: number,
+    seenMs: number,
+  ): void {
+    const timeouts = this.timeouts.of(this.table.timeoutSet(row));
+    this.carried.settle(row, direction, packets, bytes, seenMs, timeouts);
+  }
+
   /** Marks the packet as not tracked (`-j NOTRACK`). */
   untrack(): void {
     this.forget(CtStateBit.Untracked, TrackReason.None);
@@ -140,7 +155,10 @@ export class Conntrack extends Connections {
     const row = ref >> 1;
     const direction = (ref & 1) as DirectionCode;
     const { table } = this;
+    const inGate = table.hasStatus(row, Status.InGate);
+    if (inGate) this.carried.beforePacket(row, direction, packet);
     const outcome = this.trackProtocol(row, direction, packet);
+    if (inGate) this.carried.afterPacket(row, packet);
     if (outcome === Tracked.Reopen) {
       this.destroy(row);
       this.start(packet, template);

@@ -51,9 +51,11 @@ export async function walk(
   visit: Visit,
   signal?: AbortSignal,
 ): Promise<void> {
-  const { table } = host.engine.tracking.conntrack;
+  const { carried, table } = host.engine.tracking.conntrack;
   const turns = turnsOf(host);
   for (let row = 0; row < table.highWater; row++) {
+    // What has passed without the engine counts, too.
+    if (table.inUse(row)) carried.collect(row);
     if (table.inUse(row) && isMeant(row)) {
       const waited = visit(row);
       if (waited !== undefined) {

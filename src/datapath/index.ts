@@ -5,12 +5,17 @@
  * when a live capture is opened.
  */
 
+export { type CaptureOptions, prepareCapture } from './capture/index.ts';
+export { type Diagnosis, examine, type Finding, type HostProbe, thisHost } from './doctor/index.ts';
+export { type GateOptions, prepareGate } from './gate/index.ts';
+export { DatapathUnavailable } from './host/index.ts';
 export {
-  CaptureDatapath,
-  type CaptureOptions,
-  DatapathUnavailable,
-  prepareCapture,
-} from './capture/index.ts';
+  type LiveDatapath,
+  type LiveDatapathName,
+  liveDatapathNames,
+  type OnExit,
+  onExitValues,
+} from './live.ts';
 export { MemoryDatapath, type Passed, type SentPacket } from './memory/index.ts';
 export {
   type NflogOutputOptions,

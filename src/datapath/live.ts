@@ -4,9 +4,17 @@ import type { Engine, PacketOutput, Routes } from '../engine/index.ts';
 export const liveDatapathNames = ['gate', 'capture'] as const;
 export type LiveDatapathName = (typeof liveDatapathNames)[number];
 
+/** What is left where the daemon ends, however it ends. */
+export const onExitValues = ['closed', 'open'] as const;
+export type OnExit = (typeof onExitValues)[number];
+
 /** What the daemon needs of a live datapath, whichever it is. */
 export interface LiveDatapath {
   readonly name: LiveDatapathName;
+  /** Whether this host's own packets can be stopped and translated (OUTPUT). */
+  readonly holdsOutput: boolean;
+  /** One sentence for the log, once it has stopped. */
+  readonly farewell: string;
   readonly interfaces: InterfaceTable;
   readonly routes: Routes;
   readonly output: PacketOutput;

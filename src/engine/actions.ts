@@ -177,7 +177,8 @@ export class EngineActions implements RuleActions {
     const { trackReason } = this.flight;
     if (trackReason === TrackReason.Malformed) return false;
     if (trackReason === TrackReason.BadChecksum && packet.protocol !== Proto.Sctp) return false;
-    return this.routes.lookup(packet) !== RouteKind.Broadcast;
+    const { flight, context } = this;
+    return this.routes.lookup(packet, flight.inIf, context.mark) !== RouteKind.Broadcast;
   }
 
   /** The sender must be answered about the packet that it sent: takes translations back. */
@@ -199,7 +200,7 @@ export class EngineActions implements RuleActions {
     const { routes } = this;
     const { family, src0, src1, src2, src3 } = first;
     const { dst0, dst1, dst2, dst3 } = first;
-    const isLocal = routes.lookup(first) === RouteKind.Local;
+    const isLocal = routes.lookup(first, inIf, 0) === RouteKind.Local;
     const kind = routes.lookupAddress(family, src0, src1, src2, src3);
     const towards = kind === RouteKind.Forward ? routes.outIf : inIf;
     const source = isLocal ? [dst0, dst1, dst2, dst3] : routes.addressOf(family, towards);
@@ -319,5 +320,6 @@ function newContext(
     changed: false,
     templated: false,
     traced: false,
+    trail: null,
   };
 }

@@ -156,8 +156,9 @@ export class Assembly {
     datagrams.readHeader(queue, length, first, first.frameOffset);
     const decoded = decodeFrame(first);
     if (decoded !== Decode.Ok && decoded < Decode.TruncatedL4) return;
-    if (first.family === 4 && this.routes.lookup(first) !== RouteKind.Local) return;
-    this.answerer.reassemblyTimedOut(first, datagrams.queues.get(queue, Queue.InIf));
+    const inIf = datagrams.queues.get(queue, Queue.InIf);
+    if (first.family === 4 && this.routes.lookup(first, inIf, 0) !== RouteKind.Local) return;
+    this.answerer.reassemblyTimedOut(first, inIf);
   }
 
   private countAbandoned(family: Reassembler, reason: DropReasonCode): void {

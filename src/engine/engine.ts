@@ -1,30 +1,18 @@
 import type { Clock, InterfaceTable } from '../base/index.ts';
-import { CtStateBit, TrackReason, type TrackReasonCode } from '../conntrack/index.ts';
-import { followMaster, Manip, type ManipCode } from '../nat/index.ts';
-import {
-  type CompiledRules,
-  type Family,
-  Hook,
-  type HookCode,
-  type RuleContext,
-  type TableCode,
-  TableId,
-  Verdict,
-} from '../rules/index.ts';
-import {
-  Decode,
-  decodeName,
-  isNeighbourDiscovery,
-  type Packet,
-  Proto,
-  quotesDatagram,
-} from '../wire/index.ts';
+import { CtStateBit, TrackReason } from '../conntrack/index.ts';
+import { Manip } from '../nat/index.ts';
+import { type CompiledRules, Hook, type RuleContext, TableId } from '../rules/index.ts';
+import { Decode, decodeName, isNeighbourDiscovery, type Packet, Proto } from '../wire/index.ts';
 import { EngineActions } from './actions.ts';
 import { Assembly } from './assembly.ts';
 import { decrementTtl, isTooBig, transportFault } from './checks.ts';
 import { Flight } from './flight.ts';
+import { type FlowGate, type FlowLedger, GateAction } from './flow-gate.ts';
+import { Handover } from './handover.ts';
+import { Hooks } from './hooks.ts';
 import { type EngineListener, relayOf } from './listener.ts';
 import type { NflogSink } from './nflog.ts';
+import { OwnPackets, OwnWay } from './own-packets.ts';
 import { type EngineCounters, type EngineParts, Outcome, type OutcomeCode } from './parts.ts';
 import { RouteKind, type Routes } from './ports.ts';
 import { DROP_REASONS, DropReason, type DropReasonCode, dropReasonName } from './reasons.ts';
@@ -56,23 +44,29 @@ export class Engine {
   /** Drops by reason. */
   readonly drops = new Float64Array(DROP_REASONS);
   listener: EngineListener | null = null;
-  rules: CompiledRules;
 
   readonly assembly: Assembly;
   private readonly actions: EngineActions;
+  private readonly hooks: Hooks;
+  private readonly own: OwnPackets;
+  private readonly handover: Handover;
 
   constructor(parts: EngineParts) {
     this.clock = parts.clock;
     this.interfaces = parts.interfaces;
     this.routes = parts.routes;
     this.settings = parts.settings;
-    this.rules = parts.rules;
     this.tracking = new Tracking(parts, this.flight);
     this.actions = new EngineActions(parts, this.flight, this.tracking);
     this.assembly = new Assembly(parts, this.flight, this.counters, this.drops, this.actions);
     this.actions.logged = (line, level) => this.listener?.logged(line, level);
     this.tracking.invalidLog.logged = this.actions.logged;
     this.context = this.actions.context;
+    const { actions, context, counters, flight, tracking } = this;
+    this.hooks = new Hooks(parts.rules, context, flight, tracking, actions);
+    this.own = new OwnPackets({ ...parts, context, flight, hooks: this.hooks });
+    const { conntrack } = tracking;
+    this.handover = new Handover({ ...parts, conntrack, context, counters, flight });
     this.tracking.conntrack.listen(relayOf(() => this.listener, this.tracking));
     this.tracking.ftp.setDirectives(parts.rules.ruleSet.ftp);
     this.tracking.ftp.listener = {
@@ -86,10 +80,35 @@ export class Engine {
     return this.flight.outIf;
   }
 
-  /** Takes a new rule set into use between two packets; the tables are kept. */
+  get rules(): CompiledRules {
+    return this.hooks.rules;
+  }
+
+  /**
+   * Takes a new rule set into use between two packets; the tables are kept. What a gate has taken
+   * over comes back and is decided anew. It counts in the rules that let it through: whoever copies
+   * their counters calls `reconsiderFlows` before.
+   */
   setRules(rules: CompiledRules): void {
-    this.rules = rules;
+    this.reconsiderFlows();
+    this.hooks.rules = rules;
+    this.handover.rules = rules;
     this.tracking.ftp.setDirectives(rules.ruleSet.ftp);
+  }
+
+  /** Sets who forwards flows without the engine; null for nobody. The one before gives all back. */
+  setFlowGate(gate: FlowGate | null): void {
+    this.handover.setGate(gate);
+  }
+
+  /** Where the gate accounts for what it has forwarded. */
+  get ledger(): FlowLedger {
+    return this.handover;
+  }
+
+  /** To be called when routes, addresses, interfaces or settings are others: takes all flows back. */
+  reconsiderFlows(): void {
+    this.tracking.conntrack.carried.withdrawAll();
   }
 
   /** Says where NFLOG rules lead; null for nowhere. */
@@ -135,34 +154,40 @@ export class Engine {
     if (packet.protocol === Proto.Icmpv6 && isNeighbourDiscovery(packet.icmpType)) {
       return this.ignore();
     }
+    const { hooks } = this;
     const passed =
-      this.track(packet, Hook.Prerouting, transportFault(packet, decoded, this.checksums)) &&
-      this.walk(TableId.Mangle, Hook.Prerouting) &&
-      this.translate(packet, Hook.Prerouting, Manip.Destination);
+      hooks.track(packet, Hook.Prerouting, transportFault(packet, decoded, this.checksums)) &&
+      hooks.walk(TableId.Mangle, Hook.Prerouting) &&
+      hooks.translate(packet, Hook.Prerouting, Manip.Destination);
     if (!passed) return this.stop();
-    const kind = this.routes.lookup(packet);
-    if (kind === RouteKind.Local || kind === RouteKind.Broadcast) return this.input(packet);
+    const kind = this.routes.lookup(packet, inIf, this.context.mark);
+    if (kind === RouteKind.Local || kind === RouteKind.Broadcast) return this.input(packet, kind);
     return this.forward(packet, kind);
   }
 
   /**
    * A packet that this host itself sends out of `outIf`, with full enforcement (OUTPUT and
-   * POSTROUTING). For datapaths that can hold such packets back.
+   * POSTROUTING). For datapaths that can hold such packets back. `uid`: owner of the sending socket,
+   * -1 where there is none. Where `flight.rerouted` is set it is not to go as its sender meant, but
+   * out of `outIf` by `routes`; what OUTPUT has turned back to this host is to be delivered.
    */
-  processOutput(packet: Packet, outIf: number): OutcomeCode {
+  processOutput(packet: Packet, outIf: number, uid = -1): OutcomeCode {
     this.begin(packet, -1);
+    this.context.socketUid = uid;
     const decoded = this.assembly.decode(packet, Hook.Output, outIf);
     if (this.flight.withheld) return this.stop();
     if (decoded !== Decode.Ok) return this.ignore();
     this.leaveBy(outIf);
-    const passed =
-      this.track(packet, Hook.Output, TrackReason.None) &&
-      this.walk(TableId.Mangle, Hook.Output) &&
-      this.translate(packet, Hook.Output, Manip.Destination) &&
-      this.walk(TableId.Filter, Hook.Output) &&
-      this.walk(TableId.Security, Hook.Output) &&
-      this.postrouting(packet);
-    return passed ? this.finishForward(packet) : this.stop();
+    if (!this.hooks.track(packet, Hook.Output, TrackReason.None)) return this.stop();
+    const way = this.own.output(packet);
+    if (way === OwnWay.Nowhere) return this.stop();
+    if (way === OwnWay.Home) return this.own.comeHome(packet) ? this.deliver() : this.stop();
+    if (way === OwnWay.Anew) this.leaveBy(this.routes.outIf);
+    if (!this.hooks.postrouting(packet)) return this.stop();
+    if (way === OwnWay.AsRouted && this.handover.gate !== null) {
+      this.handover.passed(packet, GateAction.Out);
+    }
+    return this.finishForward(packet);
   }
 
   /**
@@ -175,7 +200,7 @@ export class Engine {
     const decoded = this.assembly.decode(packet, Hook.Output, outIf);
     if (decoded !== Decode.Ok || this.flight.withheld) return;
     this.leaveBy(outIf);
-    this.walk(TableId.Raw, Hook.Output);
+    this.hooks.walk(TableId.Raw, Hook.Output);
     this.tracking.track(packet, this.context, TrackReason.None);
     this.tracking.observe(packet);
   }
@@ -187,12 +212,15 @@ export class Engine {
     context.packet = packet;
     context.inIf = inIf;
     context.outIf = -1;
+    // To rules, a packet that nobody has looked at yet is INVALID (xt_conntrack.c).
     context.ctState = CtStateBit.Invalid;
     context.masterHelper = '';
     context.mark = 0;
     context.changed = false;
     context.templated = false;
     context.traced = false;
+    context.socketUid = -1;
+    if (context.trail !== null) context.trail.begin();
   }
 
   private leaveBy(outIf: number): void {
@@ -200,16 +228,17 @@ export class Engine {
     this.context.outIf = outIf;
   }
 
-  private input(packet: Packet): OutcomeCode {
+  private input(packet: Packet, kind: number): OutcomeCode {
+    const { hooks } = this;
     const passed =
-      this.walk(TableId.Mangle, Hook.Input) &&
-      this.walk(TableId.Filter, Hook.Input) &&
-      this.walk(TableId.Security, Hook.Input) &&
-      this.translate(packet, Hook.Input, Manip.Source) &&
-      this.tracking.leave(packet, this.actions);
+      hooks.filter(Hook.Input) &&
+      hooks.translate(packet, Hook.Input, Manip.Source) &&
+      hooks.leave(packet);
     if (!passed) return this.stop();
-    this.counters.delivered++;
-    return Outcome.Deliver;
+    if (kind === RouteKind.Local && this.handover.gate !== null) {
+      this.handover.passed(packet, GateAction.Local);
+    }
+    return this.deliver();
   }
 
   private forward(packet: Packet, kind: number): OutcomeCode {
@@ -218,18 +247,17 @@ export class Engine {
       this.actions.timeExceeded();
       return this.drop(DropReason.TtlExceeded);
     }
+    const { handover, hooks } = this;
     this.leaveBy(this.routes.outIf);
+    if (handover.gate !== null) handover.routed();
     if (isTooBig(packet, this.routes, this.flight.inIf)) {
       this.actions.tooBig(this.routes.mtu);
       return this.drop(DropReason.TooBig);
     }
     decrementTtl(packet);
-    const passed =
-      this.walk(TableId.Mangle, Hook.Forward) &&
-      this.walk(TableId.Filter, Hook.Forward) &&
-      this.walk(TableId.Security, Hook.Forward) &&
-      this.postrouting(packet);
-    return passed ? this.finishForward(packet) : this.stop();
+    if (!hooks.filter(Hook.Forward) || !hooks.postrouting(packet)) return this.stop();
+    if (handover.gate !== null) handover.passed(packet, GateAction.Forward);
+    return this.finishForward(packet);
   }
 
   private refuseRoute(kind: number): OutcomeCode {
@@ -239,77 +267,9 @@ export class Engine {
     return this.drop(prohibited ? DropReason.RouteProhibited : DropReason.NoRoute);
   }
 
-  private postrouting(packet: Packet): boolean {
-    // POSTROUTING knows no way in: `-i` cannot be used there.
-    this.context.inIf = -1;
-    return (
-      this.walk(TableId.Mangle, Hook.Postrouting) &&
-      this.translate(packet, Hook.Postrouting, Manip.Source) &&
-      this.tracking.leave(packet, this.actions)
-    );
-  }
-
   /** What is verified: a setting of the start, and the kernel's sysctl while it runs. */
   private get checksums(): ChecksumPolicy {
     return this.tracking.conntrack.settings.checksum ? this.settings.checksums : 'ignore';
-  }
-
-  /** raw table, then connection tracking. */
-  private track(packet: Packet, hook: HookCode, fault: TrackReasonCode): boolean {
-    // To rules, a packet that nobody has looked at yet is INVALID (xt_conntrack.c).
-    return this.walk(TableId.Raw, hook) && this.tracking.track(packet, this.context, fault);
-  }
-
-  /** Walks one chain. False where the packet ends there; the reason is set then. */
-  private walk(table: TableCode, hook: HookCode): boolean {
-    const { context, flight, rules } = this;
-    const family = context.packet.family as Family;
-    // Most rule sets have no raw, mangle or security table: that must cost next to nothing.
-    if (!rules.hasTable(family, table)) return true;
-    context.hook = hook;
-    const verdict = rules.walk(family, table, hook, context);
-    if (context.changed) flight.rewritten = true;
-    // The filter table decides what passes; any other table is worth naming where it drops.
-    if (table === TableId.Filter || verdict === Verdict.Drop) {
-      flight.rule = rules.decidedBy;
-      flight.chain = rules.decidedChain;
-    }
-    if (verdict !== Verdict.Drop) return true;
-    if (flight.reason === DropReason.None) {
-      flight.reason = rules.decidedBy === null ? DropReason.Policy : DropReason.RuleDrop;
-    }
-    return false;
-  }
-
-  /** Decides the side of a new connection that `manip` names, then rewrites the packet. */
-  private translate(packet: Packet, hook: HookCode, manip: ManipCode): boolean {
-    const { flight, tracking } = this;
-    const { row } = flight;
-    if (row < 0) return true;
-    if (quotesDatagram(packet)) {
-      const underNat = this.rules.hasTable(packet.family as Family, TableId.Nat);
-      return tracking.translateError(packet, manip, underNat);
-    }
-    const undecided = !tracking.isConfirmed() && !tracking.nat.isDecided(row, manip);
-    if (undecided && !this.decide(hook, manip)) return false;
-    if (tracking.nat.translate(packet, row, flight.direction, manip)) flight.rewritten = true;
-    return true;
-  }
-
-  private decide(hook: HookCode, manip: ManipCode): boolean {
-    const { flight, tracking } = this;
-    const { conntrack, nat } = tracking;
-    const { fulfilled } = conntrack;
-    if (fulfilled?.followsMasterNat) {
-      followMaster(nat, conntrack.table, flight.row, fulfilled);
-      tracking.fillContext(this.context);
-      return true;
-    }
-    if (!this.rules.hasTable(this.context.packet.family as Family, TableId.Nat)) return true;
-    if (!this.walk(TableId.Nat, hook)) return false;
-    if (!nat.isDecided(flight.row, manip)) nat.bindNothing(flight.row, manip);
-    tracking.fillContext(this.context);
-    return true;
   }
 
   private finishForward(packet: Packet): OutcomeCode {
@@ -317,6 +277,11 @@ export class Engine {
     if (packet.fragMaxSize > 0) this.assembly.leaving(packet, this.tracking);
     if (this.flight.rewritten) this.counters.rewritten++;
     return Outcome.Forward;
+  }
+
+  private deliver(): OutcomeCode {
+    this.counters.delivered++;
+    return Outcome.Deliver;
   }
 
   private drop(reason: DropReasonCode): OutcomeCode {

@@ -64,6 +64,7 @@ export class FlightConnection implements ConnectionView {
     const { conntrack, flight } = this;
     const { table, listener } = conntrack;
     if (flight.row < 0 || table.get(flight.row, Field.Mark) === mark) return;
+    conntrack.carried.withdraw(flight.row);
     table.set(flight.row, Field.Mark, mark);
     if (listener !== null && table.hasStatus(flight.row, Status.Confirmed)) {
       listener.connectionUpdate(flight.row);
@@ -78,16 +79,22 @@ export class FlightConnection implements ConnectionView {
   addLabel(label: number): void {
     const { conntrack, flight } = this;
     const { table, listener } = conntrack;
-    if (!conntrack.labels.add(flight.row, label) || listener === null) return;
+    if (!conntrack.labels.add(flight.row, label)) return;
+    conntrack.carried.withdraw(flight.row);
+    if (listener === null) return;
     if (table.hasStatus(flight.row, Status.Confirmed)) listener.connectionUpdate(flight.row);
   }
 
   packets(direction: DirectionCode): number {
-    return this.conntrack.table.packets(this.flight.row, direction);
+    const { conntrack, flight } = this;
+    conntrack.carried.collect(flight.row);
+    return conntrack.table.packets(flight.row, direction);
   }
 
   bytes(direction: DirectionCode): number {
-    return this.conntrack.table.bytes(this.flight.row, direction);
+    const { conntrack, flight } = this;
+    conntrack.carried.collect(flight.row);
+    return conntrack.table.bytes(flight.row, direction);
   }
 
   tuple(direction: DirectionCode): Tuple {

@@ -39,6 +39,8 @@ export class Flight {
   helperOfRule = 0;
   /** The `--comment` of the rule that asked for the helper; '' where it has none. */
   helperComment = '';
+  /** Sent by this host, and not to go the way that it was routed. */
+  rerouted = false;
   readonly template = new Template();
 
   begin(inIf: number): void {
@@ -57,6 +59,7 @@ export class Flight {
     this.untracked = false;
     this.helperOfRule = 0;
     this.helperComment = '';
+    this.rerouted = false;
     this.template.clear();
   }
 

@@ -30,6 +30,8 @@ export interface FlowOffer {
   outIf: number;
   /** Of the way out: bytes of IP datagram, and the next hop. */
   mtu: number;
+  /** 4 or 6; 0 where no hop is given, to this host and from it. */
+  hopFamily: number;
   hop0: number;
   hop1: number;
   hop2: number;
@@ -43,6 +45,9 @@ export interface FlowOffer {
    * acknowledgement), original then reply, and the shifts of their windows.
    */
   readonly sides: Int32Array;
+  /** Whether each end permitted SACK: none that is sent to one that did not counts. */
+  originalSack: boolean;
+  replySack: boolean;
   originalScale: number;
   replyScale: number;
 }

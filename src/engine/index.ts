@@ -8,13 +8,32 @@
  */
 export { Engine } from './engine.ts';
 export { Flight } from './flight.ts';
+export {
+  type FlowGate,
+  type FlowLedger,
+  type FlowOffer,
+  GateAction,
+  type GateActionCode,
+} from './flow-gate.ts';
 export { defaultFragmentSettings, type FragmentSettings, IpFragmenter } from './fragments/index.ts';
+export { adoptFlow, adoptWindows, type LeftFlow } from './left-flows.ts';
 export type { EngineListener } from './listener.ts';
 export type { NflogRecord, NflogSink } from './nflog.ts';
 export { type EngineCounters, type EngineParts, Outcome, type OutcomeCode } from './parts.ts';
+export {
+  equals,
+  neverHolds,
+  type PolicyAction,
+  type PolicyCondition,
+  type PolicyPrefix,
+  type PolicyRule,
+  prefixConditions,
+} from './policy-rules.ts';
 export { type PacketOutput, RouteKind, type RouteKindCode, type Routes } from './ports.ts';
 export { DROP_REASONS, DropReason, dropReasonName, trackReasonName } from './reasons.ts';
-export { type RouteEntry, RouteTable } from './route-table.ts';
+export type { RouteEntry } from './route-entry.ts';
+export { KeyWord } from './route-key.ts';
+export { RouteTable } from './route-table.ts';
 export {
   type ChecksumPolicy,
   checksumPolicies,

@@ -29,15 +29,19 @@ export interface Routes {
   /** MTU towards it, in bytes of IP datagram. */
   readonly mtu: number;
   /** Next hop as address words: the gateway, or the destination itself where it is on the link. */
+  readonly hopFamily: number;
   readonly hop0: number;
   readonly hop1: number;
   readonly hop2: number;
   readonly hop3: number;
   /** What rules ask. Leaves the answers of `lookup` alone. */
   readonly queries: RouteQueries;
-  /** Looks up the packet's present destination. */
-  lookup(packet: Packet): RouteKindCode;
-  /** Looks up any address. */
+  /**
+   * Looks up the packet's present destination, by policy rules where there are any. `inIf` is the
+   * interface it came in by (-1: this host sends it), `mark` its packet mark at this point.
+   */
+  lookup(packet: Packet, inIf: number, mark: number): RouteKindCode;
+  /** Looks up any address, as for a packet of this host's own of which nothing else is known. */
   lookupAddress(family: number, w0: number, w1: number, w2: number, w3: number): RouteKindCode;
   /**
    * The address this host uses on an interface (the one nearest to the last looked-up next hop),

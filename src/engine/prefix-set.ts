@@ -1,4 +1,12 @@
 /**
+ * Which of the rows of one prefix holds, for prefixes whose rows ask for more than the destination:
+ * `choose` is given the first row, and answers with one of them, or -1 for none.
+ */
+export interface RowChooser {
+  choose(first: number): number;
+}
+
+/**
  * Longest-prefix match over rows of one routing table and one family: for each prefix length in use,
  * longest first, a sorted array of prefixes and a binary search. Four words a prefix for both
  * families (IPv4 uses the first), so one code serves both. Adding is cold, `find` is hot.
@@ -6,19 +14,19 @@
 export class PrefixSet {
   private readonly groups: Group[] = [];
 
-  /** Adds a prefix that leads to `row`; where the prefix is there already, `better` decides. */
+  /** Adds a prefix that leads to `row`; where the prefix is there already, `merge` says which row stays. */
   add(
     prefix: readonly number[],
     length: number,
     row: number,
-    better: (candidate: number, present: number) => boolean,
+    merge: (candidate: number, present: number) => number,
   ): void {
     const group = this.group(length);
     const words = [0, 1, 2, 3].map((i) => (prefix[i] ?? 0) & maskWord(length, i)) as Words;
     const key = words.join();
     const present = group.byPrefix.get(key);
     if (present === undefined) group.byPrefix.set(key, { words, row });
-    else if (better(row, present.row)) present.row = row;
+    else present.row = merge(row, present.row);
     group.sorted = false;
   }
 
@@ -26,13 +34,15 @@ export class PrefixSet {
     this.groups.length = 0;
   }
 
-  /** The row of the longest prefix that holds the address; -1 for none. */
-  find(w0: number, w1: number, w2: number, w3: number): number {
+  /** The row of the longest prefix that holds the address and is chosen; -1 for none. */
+  find(w0: number, w1: number, w2: number, w3: number, chooser: RowChooser | null): number {
     for (let i = 0; i < this.groups.length; i++) {
       const group = this.groups[i]!;
       if (!group.sorted) sortGroup(group);
       const row = findIn(group, w0 & group.m0, w1 & group.m1, w2 & group.m2, w3 & group.m3);
-      if (row >= 0) return row;
+      if (row < 0) continue;
+      const chosen = chooser === null ? row : chooser.choose(row);
+      if (chosen >= 0) return chosen;
     }
     return -1;
   }

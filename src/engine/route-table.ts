@@ -1,34 +1,11 @@
-import type { AddressKindCode, RouteQueries } from '../rules/index.ts';
+import type { RouteQueries } from '../rules/index.ts';
 import type { Packet } from '../wire/index.ts';
+import { FamilyRoutes } from './family-routes.ts';
+import type { PolicyRule } from './policy-rules.ts';
 import { RouteKind, type RouteKindCode, type Routes } from './ports.ts';
-import { PrefixSet } from './prefix-set.ts';
+import { type RouteEntry, tableNumber } from './route-entry.ts';
+import { RouteKey } from './route-key.ts';
 import { TableQueries } from './table-queries.ts';
-
-/** The kernel's three default tables, in the order in which its rules ask them. */
-const tableNames = ['local', 'main', 'default'] as const;
-export type RouteTableName = (typeof tableNames)[number];
-
-export interface RouteEntry {
-  readonly family: 4 | 6;
-  /** Address words of the prefix, 1 or 4; bits behind the prefix length are ignored. */
-  readonly prefix: readonly number[];
-  readonly prefixLength: number;
-  readonly kind: RouteKindCode;
-  /** What rules are told of the address, where `kind` does not say it (`-m addrtype`). */
-  readonly addressKind?: AddressKindCode;
-  /** The way out for `RouteKind.Forward`; else the interface that the address belongs to. */
-  readonly outIf?: number;
-  /** Further ways out of a route with several next hops. Packets do not take them. */
-  readonly otherOutIfs?: readonly number[];
-  /** Gateway words, of the entry's family. Absent: the destination is on the link. */
-  readonly via?: readonly number[];
-  /** MTU of this route in bytes; absent or 0: that of the interface. */
-  readonly mtu?: number;
-  /** Lower wins between routes to the same prefix. Default 0. */
-  readonly metric?: number;
-  /** Default: the main table. */
-  readonly table?: RouteTableName;
-}
 
 interface InterfaceAddress {
   readonly family: number;
@@ -37,44 +14,48 @@ interface InterfaceAddress {
   readonly prefixLength: number;
 }
 
-const CACHE_SLOTS = 4096;
 /** Of an interface nobody told the MTU of: Ethernet's. */
 const DEFAULT_MTU = 1500;
 const MAX_INTERFACE_MTU = 65_536;
 
 /**
- * A routing table held in memory: longest prefix within a table, tables in the order local, main,
- * default, as the kernel's default policy rules have it. Feeding it is cold and may allocate;
- * a lookup allocates nothing, and repeated destinations come from a direct-mapped cache that any
- * change clears. Multicast and the limited broadcast address are `Broadcast` without an entry.
+ * Routing tables held in memory: longest prefix within a table, tables in the order local, main,
+ * default, or as the policy rules have it that were set. Feeding it is cold and may allocate;
+ * a lookup allocates nothing, and what was found is kept in a direct-mapped cache that any change
+ * clears. Multicast and the limited broadcast address are `Broadcast` without an entry.
  */
 export class RouteTable implements Routes {
   readonly queries: RouteQueries = new TableQueries(this);
   outIf = -1;
   mtu = 0;
+  /** Family of the next hop's address: 4, or 6. */
+  hopFamily = 4;
   hop0 = 0;
   hop1 = 0;
   hop2 = 0;
   hop3 = 0;
 
-  private readonly rows: RouteEntry[] = [];
-  private readonly sets4 = [new PrefixSet(), new PrefixSet(), new PrefixSet()];
-  private readonly sets6 = [new PrefixSet(), new PrefixSet(), new PrefixSet()];
+  private readonly groups: number[] = [];
+  private readonly four = new FamilyRoutes(4, this.groups);
+  private readonly six = new FamilyRoutes(6, this.groups);
+  private readonly key = new RouteKey();
+  /** Where the last packet goes that `lookup` was asked of; family 0: not forwarded. */
+  private askedFamily = 0;
+  private asked0 = 0;
+  private asked1 = 0;
+  private asked2 = 0;
+  private asked3 = 0;
   private readonly addresses: InterfaceAddress[] = [];
   private readonly mtus: number[] = [];
-  /** Address words and a row a slot; row + 2, so that 0 is an empty slot and 1 means no route. */
-  private readonly cache4 = new Int32Array(CACHE_SLOTS * 2);
-  private readonly cache6 = new Int32Array(CACHE_SLOTS * 5);
 
-  /** Adds a route; between routes to the same prefix of the same table the lowest metric wins. */
+  /** Adds a route; between equal routes to one prefix of one table the lowest metric wins. */
   addRoute(entry: RouteEntry): void {
-    const row = this.rows.push(entry) - 1;
-    const sets = entry.family === 4 ? this.sets4 : this.sets6;
-    const set = sets[tableNames.indexOf(entry.table ?? 'main')]!;
-    set.add(entry.prefix, entry.prefixLength, row, (candidate, present) => {
-      return (this.rows[candidate]!.metric ?? 0) < (this.rows[present]!.metric ?? 0);
-    });
-    this.forgetCached();
+    (entry.family === 4 ? this.four : this.six).add(entry);
+  }
+
+  /** Sets the policy rules of a family, in place of all that it had. */
+  setRules(family: 4 | 6, rules: readonly PolicyRule[]): void {
+    (family === 4 ? this.four : this.six).setRules(rules);
   }
 
   /** An address of this host, and the interface it belongs to where that is known. */
@@ -101,33 +82,84 @@ export class RouteTable implements Routes {
     this.mtus[interfaceId] = Math.min(mtu, MAX_INTERFACE_MTU);
   }
 
-  /** Forgets routes, addresses and MTUs. */
-  clear(): void {
-    this.rows.length = 0;
-    this.addresses.length = 0;
-    this.mtus.length = 0;
-    for (const set of this.sets4) set.clear();
-    for (const set of this.sets6) set.clear();
-    this.forgetCached();
+  /** Group of an interface (`ip link set … group`), which policy rules may look at. Default 0. */
+  setGroup(interfaceId: number, group: number): void {
+    while (this.groups.length <= interfaceId) this.groups.push(0);
+    this.groups[interfaceId] = group;
   }
 
-  lookup(packet: Packet): RouteKindCode {
-    return this.lookupAddress(packet.family, packet.dst0, packet.dst1, packet.dst2, packet.dst3);
+  /** Forgets routes, rules, addresses, MTUs and groups. */
+  clear(): void {
+    this.groups.length = 0;
+    this.addresses.length = 0;
+    this.mtus.length = 0;
+    this.askedFamily = 0;
+    this.four.clear();
+    this.six.clear();
+  }
+
+  lookup(packet: Packet, inIf: number, mark: number): RouteKindCode {
+    const { family, dst0, dst1, dst2, dst3 } = packet;
+    const routes = family === 4 ? this.four : this.six;
+    let kind: RouteKindCode;
+    if (!routes.keyed || isMulticast(family, dst0)) {
+      kind = this.lookupAddress(family, dst0, dst1, dst2, dst3);
+    } else {
+      this.key.setPacket(packet, inIf, mark);
+      const row = routes.findByKey(this.key);
+      kind = this.take(row < 0 ? null : routes.rows[row]!, dst0, dst1, dst2, dst3);
+    }
+    if (kind === RouteKind.Forward && inIf >= 0) this.noteAsked(packet);
+    return kind;
   }
 
   lookupAddress(family: number, w0: number, w1: number, w2: number, w3: number): RouteKindCode {
-    this.outIf = -1;
-    if (isMulticast(family, w0)) return RouteKind.Broadcast;
-    const entry = this.entryFor(family, w0, w1, w2, w3);
-    if (entry === null) return RouteKind.Unreachable;
-    if (entry.kind === RouteKind.Forward) this.answer(entry, w0, w1, w2, w3);
-    return entry.kind;
+    if (isMulticast(family, w0)) {
+      this.outIf = -1;
+      return RouteKind.Broadcast;
+    }
+    return this.take(this.entryFor(family, w0, w1, w2, w3), w0, w1, w2, w3);
   }
 
   /** The route to any address, or null; leaves the fields of the last lookup alone. */
   entryFor(family: number, w0: number, w1: number, w2: number, w3: number): RouteEntry | null {
-    const row = family === 4 ? this.cachedRow4(w0) : this.cachedRow6(w0, w1, w2, w3);
-    return row < 0 ? null : this.rows[row]!;
+    const routes = family === 4 ? this.four : this.six;
+    let row: number;
+    if (routes.keyed) {
+      this.key.setAddress(w0, w1, w2, w3);
+      row = routes.findByKey(this.key);
+    } else {
+      row = routes.findByAddress(w0, w1, w2, w3);
+    }
+    return row < 0 ? null : routes.rows[row]!;
+  }
+
+  /** The route back to the source of a packet (see `RouteKey.setReverse`), or null. */
+  reverseEntryFor(packet: Packet, outIf: number, mark: number): RouteEntry | null {
+    const { family, src0, src1, src2, src3 } = packet;
+    const routes = family === 4 ? this.four : this.six;
+    if (!routes.keyed) return this.entryFor(family, src0, src1, src2, src3);
+    this.key.setReverse(packet, outIf, mark);
+    const row = routes.findByKey(this.key);
+    return row < 0 ? null : routes.rows[row]!;
+  }
+
+  /**
+   * What this host knows an IPv4 address as, or null. The kernel asks its table `local`, which is one
+   * with `main` until the first policy rule is added (fib_unmerge of fib_trie.c).
+   */
+  ownEntryFor(word: number): RouteEntry | null {
+    if (!this.four.hasPolicy) return this.entryFor(4, word, 0, 0, 0);
+    this.key.setAddress(word, 0, 0, 0);
+    const row = this.four.findInTable(tableNumber('local'), this.key);
+    return row < 0 ? null : this.four.rows[row]!;
+  }
+
+  /** Whether the fields of the last lookup are those of a packet to this destination. */
+  leadsTo(family: number, w0: number, w1: number, w2: number, w3: number): boolean {
+    const { asked0, asked1, asked2, asked3, askedFamily } = this;
+    if (askedFamily !== family || this.outIf < 0) return false;
+    return asked0 === w0 && asked1 === w1 && asked2 === w2 && asked3 === w3;
   }
 
   /** MTU of a way out, in bytes of IP datagram: the route's own, or that of its interface. */
@@ -154,52 +186,52 @@ export class RouteTable implements Routes {
       : DEFAULT_MTU;
   }
 
+  private take(
+    entry: RouteEntry | null,
+    w0: number,
+    w1: number,
+    w2: number,
+    w3: number,
+  ): RouteKindCode {
+    this.outIf = -1;
+    this.askedFamily = 0;
+    if (entry === null) return RouteKind.Unreachable;
+    if (entry.kind === RouteKind.Forward) this.answer(entry, w0, w1, w2, w3);
+    return entry.kind;
+  }
+
+  private noteAsked(packet: Packet): void {
+    this.askedFamily = packet.family;
+    this.asked0 = packet.dst0;
+    this.asked1 = packet.dst1;
+    this.asked2 = packet.dst2;
+    this.asked3 = packet.dst3;
+  }
+
   private answer(entry: RouteEntry, w0: number, w1: number, w2: number, w3: number): void {
     this.outIf = entry.outIf ?? -1;
     this.mtu = this.mtuOfRoute(entry);
     const { via } = entry;
-    const four = entry.family === 4;
-    this.hop0 = via === undefined ? w0 : via[0]!;
-    this.hop1 = via === undefined ? w1 : four ? 0 : via[1]!;
-    this.hop2 = via === undefined ? w2 : four ? 0 : via[2]!;
-    this.hop3 = via === undefined ? w3 : four ? 0 : via[3]!;
-  }
-
-  private cachedRow4(word: number): number {
-    const at = (Math.imul(word, 0x9e3779b1) >>> 20) * 2;
-    const { cache4 } = this;
-    if (cache4[at] === word && cache4[at + 1] !== 0) return cache4[at + 1]! - 2;
-    const row = findInOrder(this.sets4, word, 0, 0, 0);
-    cache4[at] = word;
-    cache4[at + 1] = row + 2;
-    return row;
-  }
-
-  private cachedRow6(w0: number, w1: number, w2: number, w3: number): number {
-    const mixed =
-      Math.imul(w0 ^ Math.imul(w1, 0x85ebca6b), 0xc2b2ae35) ^ w2 ^ Math.imul(w3, 0x27d4eb2f);
-    const at = (Math.imul(mixed, 0x9e3779b1) >>> 20) * 5;
-    const { cache6 } = this;
-    const known =
-      cache6[at] === w0 && cache6[at + 1] === w1 && cache6[at + 2] === w2 && cache6[at + 3] === w3;
-    if (known && cache6[at + 4] !== 0) return cache6[at + 4]! - 2;
-    const row = findInOrder(this.sets6, w0, w1, w2, w3);
-    cache6[at] = w0;
-    cache6[at + 1] = w1;
-    cache6[at + 2] = w2;
-    cache6[at + 3] = w3;
-    cache6[at + 4] = row + 2;
-    return row;
-  }
-
-  private forgetCached(): void {
-    this.cache4.fill(0);
-    this.cache6.fill(0);
+    if (via === undefined) {
+      this.hopFamily = entry.family;
+      this.hop0 = w0;
+      this.hop1 = w1;
+      this.hop2 = w2;
+      this.hop3 = w3;
+      return;
+    }
+    const four = via.length === 1;
+    this.hopFamily = four ? 4 : 6;
+    this.hop0 = via[0]!;
+    this.hop1 = four ? 0 : via[1]!;
+    this.hop2 = four ? 0 : via[2]!;
+    this.hop3 = four ? 0 : via[3]!;
   }
 
   /** Whether the last looked-up next hop lies in the subnet of an address. */
   private holdsHop(address: InterfaceAddress): boolean {
     const { words, prefixLength } = address;
+    if (address.family !== this.hopFamily) return false;
     if (!sameBits(words[0]!, this.hop0, prefixLength)) return false;
     if (address.family === 4) return true;
     return (
@@ -208,20 +240,6 @@ export class RouteTable implements Routes {
       sameBits(words[3]!, this.hop3, prefixLength - 96)
     );
   }
-}
-
-function findInOrder(
-  sets: readonly PrefixSet[],
-  w0: number,
-  w1: number,
-  w2: number,
-  w3: number,
-): number {
-  for (let i = 0; i < sets.length; i++) {
-    const row = sets[i]!.find(w0, w1, w2, w3);
-    if (row >= 0) return row;
-  }
-  return -1;
 }
 
 /** 224.0.0.0/4 and 255.255.255.255 (RFC 1112, RFC 919); ff00::/8 (RFC 4291 section 2.7). */

@@ -1,7 +1,8 @@
 import { AddressKind, type AddressKindCode, type RouteQueries } from '../rules/index.ts';
 import type { Packet } from '../wire/index.ts';
 import { RouteKind, type RouteKindCode } from './ports.ts';
-import type { RouteEntry, RouteTable } from './route-table.ts';
+import type { RouteEntry } from './route-entry.ts';
+import type { RouteTable } from './route-table.ts';
 
 /** To this host no link sets a limit but the length field itself. */
 const LOCAL_MTU = 65_535;
@@ -45,19 +46,31 @@ export class TableQueries implements RouteQueries {
     return limited(kind, entry, interfaceId);
   }
 
-  /** What no route leads to is unicast there; 0.0.0.0 and 255.255.255.255 are broadcast. */
+  /**
+   * What no route leads to is unicast there, and so is what a route refuses: the lookup fails, and
+   * its type is not looked at. 0.0.0.0 and 255.255.255.255 are broadcast.
+   */
   private addressKind4(word: number, interfaceId: number): AddressKindCode {
     if (word === 0 || word === -1) return AddressKind.Broadcast;
     if (word >>> 28 === 14) return AddressKind.Multicast;
-    const entry = this.table.entryFor(4, word, 0, 0, 0);
-    return entry === null ? AddressKind.Unicast : limited(kindOf(entry), entry, interfaceId);
+    const entry = this.table.ownEntryFor(word);
+    if (entry === null) return AddressKind.Unicast;
+    const kind = kindOf(entry);
+    return kind >= AddressKind.Blackhole ? AddressKind.Unicast : limited(kind, entry, interfaceId);
   }
 
   /** rpfilter_mt of ipt_rpfilter.c and ip6t_rpfilter.c. */
-  reversePathHolds(packet: Packet, inIf: number, loose: boolean, acceptLocal: boolean): boolean {
-    const { family, src0, src1, src2, src3 } = packet;
+  reversePathHolds(
+    packet: Packet,
+    inIf: number,
+    loose: boolean,
+    acceptLocal: boolean,
+    mark: number,
+  ): boolean {
+    const { family, src0 } = packet;
     if (mayComeFromNowhere(packet)) return true;
-    const entry = this.table.entryFor(family, src0, src1, src2, src3);
+    // Only IPv6 asks for the interface, and so finds rules with `oif`.
+    const entry = this.table.reverseEntryFor(packet, family === 6 && !loose ? inIf : -1, mark);
     if (entry === null) return isLinkLocal(family, src0);
     const kind = kindOf(entry);
     if (kind === AddressKind.Local) {
@@ -70,6 +83,8 @@ export class TableQueries implements RouteQueries {
   }
 
   pathMtu(family: number, w0: number, w1: number, w2: number, w3: number): number {
+    // Of the packet in hand the way is known: policy rules may have led it elsewhere.
+    if (this.table.leadsTo(family, w0, w1, w2, w3)) return this.table.mtu;
     const entry = this.table.entryFor(family, w0, w1, w2, w3);
     if (entry === null) return 0;
     if (entry.kind === RouteKind.Forward) return this.table.mtuOfRoute(entry);

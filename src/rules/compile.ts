@@ -10,9 +10,12 @@ import {
   type RuleSet,
   type Table,
   type TableCode,
+  TableId,
 } from './model.ts';
+import { PathTable } from './paths.ts';
 import { TableProgram } from './program.ts';
 import { SharedState } from './shared-state.ts';
+import { placeOf, type RuleTrail, rowOf } from './trail.ts';
 
 /** Turns a checked rule set into what the packet path walks. Cold; only `walk` is hot. */
 export function compileRuleSet(
@@ -48,6 +51,7 @@ export class CompiledRules {
   /** By family (0: IPv4, 8: IPv6) plus table; null where no file named the table. */
   private readonly programs: (TableProgram | null)[] = new Array(16).fill(null);
   private readonly shared: SharedState;
+  private readonly paths: PathTable;
 
   constructor(ruleSet: RuleSet, interfaces: InterfaceTable, options: CompileOptions) {
     this.ruleSet = ruleSet;
@@ -55,6 +59,7 @@ export class CompiledRules {
     const random = new Prng(options.seed ?? randomSeed());
     const shared = new SharedState(previous?.shared ?? null);
     this.shared = shared;
+    this.paths = new PathTable(randomSeed());
     const fresh: Table[] = [];
     for (const table of ruleSet.allTables()) {
       const known = previous?.programs[place(table.family, table.code)] ?? null;
@@ -93,6 +98,7 @@ export class CompiledRules {
       this.decidedTable = -1;
       return Verdict.Accept;
     }
+    if (ctx.trail !== null) this.noteWalk(ctx.trail, family, table);
     const verdict = walkProgram(program, hook, ctx);
     const rule = program.rules[program.decidedRow]!;
     this.decidedBy = rule;
@@ -100,6 +106,29 @@ export class CompiledRules {
     this.decidedChain = program.chains[program.decidedRow]!;
     this.decidedTable = table;
     return verdict;
+  }
+
+  /**
+   * The number of what a steady trail says: the rows that count each later packet, 0 where none does.
+   * -1 where there are no numbers left: such a flow stays in the engine. Allocates nothing for rows
+   * that have a number already. Numbers are these rules' own and end with them.
+   */
+  pathOf(trail: RuleTrail): number {
+    return trail.steady ? this.paths.numberOf(trail) : -1;
+  }
+
+  /** Counts packets and bytes of IP datagram at all rows of a path. */
+  countPath(path: number, packets: number, bytes: number): void {
+    this.paths.countIn(this.programs, path, packets, bytes);
+  }
+
+  /**
+   * The rule for which the flow of an unsteady trail stays in the engine; null where it was no rule,
+   * but something about the packet, so that the next one may do better. Cold.
+   */
+  keeperOf({ steady, culprit }: RuleTrail): Rule | null {
+    if (steady || culprit < 0) return null;
+    return this.programs[placeOf(culprit)]?.rules[rowOf(culprit)] ?? null;
   }
 
   /** Packets and bytes of a rule, or of the policy of a built-in chain. Cold. */
@@ -128,6 +157,12 @@ export class CompiledRules {
   /** Memory of the indexes over long chains, in bytes. */
   get indexBytes(): number {
     return this.programs.reduce((sum, program) => sum + (program?.index?.bytes ?? 0), 0);
+  }
+
+  private noteWalk(trail: RuleTrail, family: number, table: TableCode): void {
+    trail.enter(place(family, table));
+    // The nat table sees the first packets of connections, and counts no later ones.
+    if (table === TableId.Nat) trail.disturb();
   }
 
   private programOf(owner: Rule | Chain): TableProgram | null {

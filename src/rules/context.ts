@@ -1,6 +1,7 @@
 import type { Clock } from '../base/index.ts';
 import type { DirectionCode, Tuple } from '../conntrack/index.ts';
 import type { Packet } from '../wire/index.ts';
+import type { RuleTrail } from './trail.ts';
 
 /** The five netfilter hooks, in the order a packet may meet them. */
 export const Hook = {
@@ -125,8 +126,15 @@ export interface RouteQueries {
   /**
    * `-m rpfilter`: whether the packet's source would be reached through `inIf` (`loose`: through any
    * interface). A source that is one of this host's own addresses holds only with `acceptLocal`.
+   * `mark` is the packet mark that the way back is looked up with.
    */
-  reversePathHolds(packet: Packet, inIf: number, loose: boolean, acceptLocal: boolean): boolean;
+  reversePathHolds(
+    packet: Packet,
+    inIf: number,
+    loose: boolean,
+    acceptLocal: boolean,
+    mark: number,
+  ): boolean;
   /** MTU of the route to an address in bytes of IP datagram; 0 where there is no route. */
   pathMtu(family: number, w0: number, w1: number, w2: number, w3: number): number;
 }
@@ -189,4 +197,6 @@ export interface RuleContext {
   templated: boolean;
   /** Set by TRACE: from then on every rule that matches is reported through `actions.trace`. */
   traced: boolean;
+  /** Where walks note what they met; null for nowhere, which costs next to nothing. */
+  trail: RuleTrail | null;
 }

@@ -10,12 +10,13 @@ import { Field, Operation, ROW_INTS, type TableProgram } from './program.ts';
  */
 export function walkProgram(program: TableProgram, hook: HookCode, ctx: RuleContext): VerdictCode {
   const { rows, counters, stack, signal, index } = program;
-  const { packet } = ctx;
+  const { packet, trail } = ctx;
   const { protocol, src0, dst0 } = packet;
   let depth = 0;
   let row = program.entries[hook]!;
   signal.hotdrop = false;
   if (ctx.traced || (index !== null && isOdd(packet))) {
+    if (trail !== null) trail.disturb();
     return walkPlainly(program, hook, ctx, row, 0);
   }
   // Whether the chain in hand is walked by the index, and whether that knows the packet yet.
@@ -42,6 +43,9 @@ export function walkProgram(program: TableProgram, hook: HookCode, ctx: RuleCont
       continue;
     }
     if (!program.restMatches(at, row, ctx)) {
+      if (trail !== null && rows[at + Field.Unsteady]! !== 0) {
+        program.judge(at, row, ctx, trail, false);
+      }
       if (signal.hotdrop) {
         program.decidedRow = row;
         return Verdict.Drop;
@@ -53,6 +57,10 @@ export function walkProgram(program: TableProgram, hook: HookCode, ctx: RuleCont
     if (operation !== Operation.End) {
       counters[row * 2] = counters[row * 2]! + 1;
       counters[row * 2 + 1] = counters[row * 2 + 1]! + (packet.l3End - packet.l3Offset);
+      if (trail !== null) {
+        trail.counted(row);
+        if (rows[at + Field.Unsteady]! !== 0) program.judge(at, row, ctx, trail, true);
+      }
     }
     switch (operation) {
       case Operation.Next:

@@ -68,6 +68,11 @@ export interface MatchBounds {
 
 export interface MatchEvaluator {
   matches(ctx: RuleContext): boolean;
+  /**
+   * Of a match that is steady by its options: whether its answer may change all the same, by what
+   * other rules do. Asked anew each time.
+   */
+  mayVary?(): boolean;
 }
 
 export interface TargetEvaluator {
@@ -126,6 +131,18 @@ export interface MatchSpec<V> extends Common<V> {
    * classify/dimensions.ts.
    */
   bounds?(value: V): readonly MatchBounds[] | null;
+  /**
+   * Whether the answer for a plain packet is that for all later plain packets of its direction of its
+   * connection (`RuleTrail` says what these are). False where not given: its flows then stay in the
+   * engine. What asking changes must be changed by the first asking alone, which calls
+   * `RuleTrail.disturb`.
+   */
+  readonly steady?: boolean | ((value: V) => boolean);
+  /**
+   * The answer for every plain packet of every ESTABLISHED connection behind the raw table; null (or
+   * no such function) where it depends. For reports, nothing else rests on it.
+   */
+  plainAnswer?(value: V): boolean | null;
   evaluator(value: V, scope: CompileScope): MatchEvaluator;
 }
 
@@ -136,6 +153,12 @@ export interface TargetSpec<V> extends Common<V> {
   readonly listName?: string;
   /** Hooks it is allowed at; all where not given. */
   readonly hooks?: readonly HookCode[];
+  /**
+   * Whether it does to all later plain packets what it did to one (`RuleTrail` says which these are),
+   * and nothing that must be done once for each. False where not given: its flows then stay in the
+   * engine. One that changes the connection calls `RuleTrail.disturb` when it does.
+   */
+  readonly steady?: boolean | ((value: V) => boolean);
   evaluator(value: V, scope: CompileScope): TargetEvaluator;
 }
 
@@ -154,6 +177,10 @@ interface Instance {
 /** A match of one rule with its options. */
 export interface MatchInstance extends Instance {
   readonly stateful: boolean;
+  /** See `MatchSpec.steady`. */
+  readonly steady: boolean;
+  /** See `MatchSpec.plainAnswer`. */
+  plainAnswer(): boolean | null;
   /** See `MatchSpec.bounds`. */
   bounds(): readonly MatchBounds[] | null;
   evaluator(scope: CompileScope): MatchEvaluator;
@@ -162,6 +189,8 @@ export interface MatchInstance extends Instance {
 /** A target of one rule with its options. */
 export interface TargetInstance extends Instance {
   readonly listName: string;
+  /** See `TargetSpec.steady`. */
+  readonly steady: boolean;
   evaluator(scope: CompileScope): TargetEvaluator;
 }
 
@@ -200,8 +229,14 @@ export function defineMatch<V>(spec: MatchSpec<V>): MatchExtension {
       const value = spec.initial();
       return draftOf(spec, value, () => ({
         ...instanceOf(spec, value, check),
-        stateful:
-          typeof spec.stateful === 'function' ? spec.stateful(value) : (spec.stateful ?? false),
+        // Asked when all files are read: sets may be filled and swapped behind the rule.
+        get stateful() {
+          return decided(spec.stateful, value);
+        },
+        get steady() {
+          return decided(spec.steady, value);
+        },
+        plainAnswer: () => spec.plainAnswer?.(value) ?? null,
         bounds: () => spec.bounds?.(value) ?? null,
         evaluator: (scope) => spec.evaluator(value, scope),
       }));
@@ -223,10 +258,15 @@ export function defineTarget<V>(spec: TargetSpec<V>): TargetExtension {
       return draftOf(spec, value, () => ({
         ...instanceOf(spec, value, check),
         listName: spec.listName ?? spec.name,
+        steady: decided(spec.steady, value),
         evaluator: (scope) => spec.evaluator(value, scope),
       }));
     },
   };
+}
+
+function decided<V>(property: boolean | ((value: V) => boolean) | undefined, value: V): boolean {
+  return typeof property === 'function' ? property(value) : (property ?? false);
 }
 
 function draftOf<V, I>(spec: Common<V>, value: V, make: () => I): Draft<I> {

@@ -98,7 +98,7 @@ import type { Family } from './model.ts';
 
 /** All matches and targets: a new one is a file in ext/ and a line here. */
 
-const matches: readonly MatchExtension[] = [
+export const matches: readonly MatchExtension[] = [
   addrtype,
   ah,
   ah6,
@@ -162,7 +162,7 @@ const matches: readonly MatchExtension[] = [
   udp,
 ];
 
-const targets: readonly TargetExtension[] = [
+export const targets: readonly TargetExtension[] = [
   audit,
   checksumTarget,
   classify,

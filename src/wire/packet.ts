@@ -18,6 +18,8 @@ export class Packet {
   /** The whole buffer. A frame lies at [frameOffset, frameEnd). */
   readonly bytes: Uint8Array;
   readonly view: DataView;
+  /** The same memory in words of the machine's order: to copy whole frames, not to read fields. */
+  readonly words: Int32Array;
 
   frameOffset = HEADROOM_BYTES;
   frameEnd = HEADROOM_BYTES;
@@ -85,6 +87,7 @@ export class Packet {
     const memory = buffer ?? new ArrayBuffer(HEADROOM_BYTES + MAX_FRAME_BYTES + TAILROOM_BYTES);
     this.bytes = new Uint8Array(memory);
     this.view = new DataView(memory);
+    this.words = new Int32Array(memory, 0, memory.byteLength >> 2);
   }
 
   /** How long a frame this cursor can hold, tailroom kept free. */

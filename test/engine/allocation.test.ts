@@ -111,3 +111,39 @@ test('packets that are dropped: by policy, as INVALID, as malformed', () => {
   assert.equal(gateway.connections, 0);
   assert.ok(perPacket < LIMIT_BYTES, `${perPacket} bytes per packet`);
 });
+
+test('with a gate: known, waiting, refused and handed over', () => {
+  const gateway = makeGateway({ rules: masquerade });
+  const { engine } = gateway;
+  const moved = new Int32Array(8);
+  let offers = 0;
+  engine.setFlowGate({
+    install: ({ row }) => {
+      offers++;
+      return row !== 1;
+    },
+    collect: () => {},
+    readSides: (_, into) => {
+      into.set(moved);
+      return true;
+    },
+    writeSides: (_row, _before, after) => moved.set(after),
+    withdraw: (row) => engine.ledger.settle(row, 0, 0, 1, 40, engine.clock.ms),
+    withdrawAll: () => {},
+  });
+  const control = new TcpSession(gateway, { server: { port: 21 } }).connect();
+  const refused = new TcpSession(gateway, { client: { port: 41_000 }, server: { port: 80 } });
+  refused.connect();
+  const carried = new TcpSession(gateway, { client: { port: 42_000 }, server: { port: 80 } });
+  carried.connect();
+  engine.tracking.conntrack.carried.copySides(2, moved);
+  const perPacket = measure(
+    gateway,
+    [control, refused, carried].flatMap(({ client, server: end }) => [
+      { frame: client.segment(), interfaceName: 'lan' },
+      { frame: end.segment(), interfaceName: 'wan' },
+    ]),
+  );
+  assert.ok(offers > 1000);
+  assert.ok(perPacket < LIMIT_BYTES, `${perPacket} bytes per packet`);
+});

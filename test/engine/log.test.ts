@@ -146,10 +146,10 @@ describe('IPv4', () => {
         '*mangle\n-A OUTPUT -j MARK --set-mark 0x1f\nCOMMIT\n' +
         '*filter\n-A OUTPUT -j LOG --log-uid\nCOMMIT\n',
     });
-    const { context } = gateway.engine;
-    context.socketUid = 33;
-    context.socketGid = 44;
-    gateway.output('wan', buildUdp({ ...out, src: '203.0.113.1' }));
+    const { datapath, engine } = gateway;
+    engine.context.socketGid = 44;
+    datapath.packet.load(buildUdp({ ...out, src: '203.0.113.1' }), LinkType.Ethernet);
+    engine.processOutput(datapath.packet, datapath.interfaces.id('wan'), 33);
     assert.match(gateway.eventTexts('logged')[0]!, / LEN=8 UID=33 GID=44 MARK=0x1f $/);
   });
 

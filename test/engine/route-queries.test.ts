@@ -58,9 +58,10 @@ describe('the kind of an address', () => {
     ['0.0.0.0', AddressKind.Broadcast],
     ['224.0.0.1', AddressKind.Multicast],
     ['239.255.255.255', AddressKind.Multicast],
-    ['10.1.2.3', AddressKind.Blackhole],
-    ['10.2.2.3', AddressKind.Unreachable],
-    ['10.3.2.3', AddressKind.Prohibit],
+    // Of IPv4 routes that refuse the kernel says no more (fib_table_lookup fails).
+    ['10.1.2.3', AddressKind.Unicast],
+    ['10.2.2.3', AddressKind.Unicast],
+    ['10.3.2.3', AddressKind.Unicast],
     ['::', AddressKind.Unspecified],
     ['fd00:1::1', AddressKind.Local],
     ['fd00:1::', AddressKind.Anycast],
@@ -92,7 +93,7 @@ describe('the kind of an address', () => {
 function holds(src: string, inIf: number, loose = false, acceptLocal = false, dst?: string) {
   const to = dst ?? (src.includes(':') ? 'fd00:1::9' : '192.168.1.9');
   const packet = loadPacket(buildUdp({ src, dst: to, sport: 1, dport: 2 }));
-  return routes.queries.reversePathHolds(packet, inIf, loose, acceptLocal);
+  return routes.queries.reversePathHolds(packet, inIf, loose, acceptLocal, 0);
 }
 
 describe('the reverse path', () => {

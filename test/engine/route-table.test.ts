@@ -221,7 +221,7 @@ describe('RouteTable', () => {
     const table = new RouteTable();
     add(table, 'fd00::/16', 3);
     const frame = buildUdp({ src: 'fd01::1', dst: 'fd00::2', sport: 1, dport: 2 });
-    assert.equal(table.lookup(loadPacket(frame)), RouteKind.Forward);
+    assert.equal(table.lookup(loadPacket(frame), -1, 0), RouteKind.Forward);
     assert.equal(table.outIf, 3);
   });
 });

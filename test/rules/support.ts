@@ -223,6 +223,7 @@ export function contextOf(packet: Packet, changes: Partial<RuleContext> = {}): T
     changed: false,
     templated: false,
     traced: false,
+    trail: null,
     ...changes,
   } as TestContext;
 }

@@ -1,6 +1,7 @@
 import type { CommandModule, InferredOptionTypes } from 'yargs';
 import { CommandError, Exit } from '../exit-code.ts';
 import { nflogOptions, parseNflogTarget } from '../nflog.ts';
+import { datapathOptions } from '../run/datapath.ts';
 import { type LogFormat, logFormats } from '../run/log.ts';
 import { runGateway } from '../run/run.ts';
 import { defaultSocket } from '../socket-path.ts';
@@ -28,6 +29,7 @@ const options = {
     demandOption: true,
     describe: 'Interface to take over (repeat)',
   },
+  ...datapathOptions,
   socket: {
     type: 'string',
     requiresArg: true,
@@ -68,6 +70,8 @@ export function runCommand(finish: (code: number) => void): CommandModule<object
           rules: args.rules,
           strict: args.strict,
           interfaces: checkedInterfaces(args.interface),
+          datapath: args.datapath,
+          onExit: args['on-exit'] ?? null,
           socket: args.socket,
           ftpPorts: parseFtpPorts(args['ftp-ports']),
           ftp: parseFtpOptions(args),

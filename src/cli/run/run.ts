@@ -2,11 +2,10 @@ import type { Server } from 'node:net';
 import { Clock, randomSeed, tuneForPackets } from '../../base/index.ts';
 import { EventHub, gatewayHandler, RuleChanges, serveLines } from '../../control/index.ts';
 import {
-  type CaptureDatapath,
   DatapathUnavailable,
+  type LiveDatapath,
   NflogOutputs,
   type NflogTarget,
-  prepareCapture,
 } from '../../datapath/index.ts';
 import { defaultEngineSettings, Engine, type EngineSettings } from '../../engine/index.ts';
 import type { FtpOptions } from '../../helpers/index.ts';
@@ -23,14 +22,14 @@ import { helperPorts, loadRules, unfilteredFamilies } from '../load-rules.ts';
 import { nflogWithoutTarget } from '../nflog.ts';
 import { systemHostResolver } from '../resolve-host.ts';
 import { applySysctls, applyToRunning, sizeForThisMachine } from '../sysctl/index.ts';
+import { type DatapathOptions, openDatapath } from './datapath.ts';
 import { GatewayLog, type LogFormat } from './log.ts';
 import { listenOnSocket } from './socket.ts';
 
-export interface RunOptions {
+export interface RunOptions extends DatapathOptions {
   readonly rules: readonly string[];
   /** What is read and not enforced is an error. */
   readonly strict: boolean;
-  readonly interfaces: readonly string[];
   readonly socket: string;
   readonly ftpPorts: readonly number[] | null;
   readonly ftp: FtpOptions;
@@ -69,16 +68,17 @@ export async function runGateway(options: RunOptions): Promise<number> {
   // A reload asked for before there is anything to reload is no reason to end.
   process.on('SIGHUP', () => {});
   const server = await listenOnSocket(options.socket);
-  let datapath: CaptureDatapath | null = null;
+  let datapath: LiveDatapath | null = null;
   let gateway: Gateway | null = null;
   try {
-    datapath = await openDatapath(options, log);
+    datapath = await openDatapath(options, settings.conntrack.maximum, (line) => log.info(line));
     gateway = new Gateway(options, settings, ruleSet, datapath, log);
     await gateway.openNflog();
     gateway.start(server);
     log.info(`FTP helper: ${options.ftp.mode} mode`);
     if (options.idleOptions !== '') log.warn(options.idleOptions);
-    log.info(`ready: ${options.interfaces.join(', ')}; control socket ${options.socket}`);
+    const where = `${options.interfaces.join(', ')}; control socket ${options.socket}`;
+    log.info(`ready: datapath ${datapath.name}; ${where}`);
     return await gateway.untilStopped();
   } catch (error) {
     if (error instanceof DatapathUnavailable) {
@@ -99,18 +99,10 @@ function readRules(options: RunOptions, log: GatewayLog): RuleSet {
   return ruleSet;
 }
 
-function openDatapath(options: RunOptions, log: GatewayLog): Promise<CaptureDatapath> {
-  return prepareCapture({
-    interfaces: options.interfaces,
-    log: (line) => log.info(line),
-    handleSignals: false,
-  });
-}
-
 /** A running gateway: engine, datapath, control socket, signals. */
 class Gateway {
   private readonly options: RunOptions;
-  private readonly datapath: CaptureDatapath;
+  private readonly datapath: LiveDatapath;
   private readonly log: GatewayLog;
   private readonly engine: Engine;
   private readonly events: EventHub;
@@ -128,7 +120,7 @@ class Gateway {
     options: RunOptions,
     settings: EngineSettings,
     ruleSet: RuleSet,
-    datapath: CaptureDatapath,
+    datapath: LiveDatapath,
     log: GatewayLog,
   ) {
     this.options = options;
@@ -191,7 +183,7 @@ class Gateway {
     this.closeClients();
     await this.datapath.stop();
     this.closeNflog();
-    this.log.info('stopped; the host is as it was');
+    this.log.info(this.datapath.farewell);
   }
 
   private closeNflog(): void {
@@ -214,11 +206,11 @@ class Gateway {
       note: (line: string) => this.log.info(line),
       status: () => ({
         pid: process.pid,
-        datapath: 'capture',
+        datapath: this.datapath.name,
         interfaces: this.options.interfaces,
         rules: this.options.rules,
         uptimeSec: Math.floor((Date.now() - this.startedMs) / 1000),
-        capture: { ...this.datapath.stats },
+        [this.datapath.name]: this.datapath.statistics(),
       }),
     };
   }
@@ -260,15 +252,15 @@ class Gateway {
 
   /** What was said of the rules before and holds of these as well is not said again. */
   private sayWhatIsNotEnforced(ruleSet: RuleSet): void {
-    const remarks = remarksOn(ruleSet, this.options);
+    const remarks = remarksOn(ruleSet, this.options, this.datapath.holdsOutput);
     for (const remark of remarks) if (!this.remarks.has(remark)) this.log.warn(remark);
     this.remarks = new Set(remarks);
   }
 }
 
 /** What the rules ask for and this gateway does not do, or lets through for want of rules. */
-function remarksOn(ruleSet: RuleSet, options: RunOptions): string[] {
-  const demands = needsOutputHook(ruleSet);
+function remarksOn(ruleSet: RuleSet, options: RunOptions, holdsOutput: boolean): string[] {
+  const demands = holdsOutput ? [] : needsOutputHook(ruleSet);
   const remarks = demands
     .slice(0, DEMANDS_NAMED)
     .map(

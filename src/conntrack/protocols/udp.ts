@@ -1,6 +1,8 @@
+import type { Clock } from '../../base/index.ts';
 import type { Packet } from '../../wire/index.ts';
 import { type DirectionCode, Status } from '../constants.ts';
 import { Field } from '../fields.ts';
+import type { ConntrackTable } from '../table.ts';
 import type { Timeouts } from '../timeouts.ts';
 import { Tracked, type TrackedCode } from '../tracked.ts';
 import { StatelessTracker } from './stateless.ts';
@@ -28,18 +30,19 @@ export class UdpTracker extends StatelessTracker {
 
   override follow(row: number, _: DirectionCode, __: Packet, timeouts: Timeouts): TrackedCode {
     const { table, clock } = this;
-    const isStream = table.hasStatus(row, Status.SeenReply) && this.isGrown(row);
+    const isStream = isUdpStream(table, row, clock);
     table.refresh(row, clock, isStream ? timeouts.udpStream : timeouts.udp);
     return isStream && this.becomeAssured(row) ? Tracked.Changed : Tracked.Ok;
   }
+}
 
-  private isGrown(row: number): boolean {
-    const { table } = this;
-    if (table.get(row, Word.Young) === 0) return true;
-    if (((table.get(row, Word.StreamAt) - this.clock.ms) | 0) >= 0) return false;
-    table.set(row, Word.Young, 0);
-    return true;
-  }
+/** Whether a connection of UDP has been answered, and has lasted long enough, to count as a stream. */
+export function isUdpStream(table: ConntrackTable, row: number, clock: Clock): boolean {
+  if (!table.hasStatus(row, Status.SeenReply)) return false;
+  if (table.get(row, Word.Young) === 0) return true;
+  if (((table.get(row, Word.StreamAt) - clock.ms) | 0) >= 0) return false;
+  table.set(row, Word.Young, 0);
+  return true;
 }
 
 /** UDP-Lite: in the same file of the kernel, but a stream with the first packet after an answer. */

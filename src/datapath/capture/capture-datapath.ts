@@ -1,12 +1,20 @@
 import { InterfaceTable } from '../../base/index.ts';
 import type { PacketOutput } from '../../engine/index.ts';
+import {
+  type CommandRunner,
+  HostChanges,
+  missEthtool,
+  needEthernet,
+  needPrograms,
+  needRoot,
+  runCommand,
+  stateFileOf,
+} from '../host/index.ts';
+import type { LiveDatapath } from '../live.ts';
 import { KernelRoutes, type LinkJson } from '../routes/index.ts';
-import { DatapathUnavailable } from './errors.ts';
-import { type CommandRunner, HostChanges, runCommand } from './host-changes.ts';
 import { isVirtual, ManagedLink } from './managed-link.ts';
 import { type Addons, assertsOnLinkDown, loadAddons } from './native.ts';
 import { type CaptureEngine, PacketPath } from './packet-path.ts';
-import { needPrograms, needRoot, stateFileOf } from './preconditions.ts';
 import { Sender } from './sender.ts';
 import { type CaptureStats, newStats } from './stats.ts';
 import { Tap } from './tap.ts';
@@ -54,7 +62,10 @@ interface Managed {
  *     …
  *     await datapath.stop();
  */
-export class CaptureDatapath {
+export class CaptureDatapath implements LiveDatapath {
+  readonly name = 'capture';
+  readonly holdsOutput = false;
+  readonly farewell = 'stopped; the host is as it was';
   readonly interfaces: InterfaceTable;
   readonly routes: KernelRoutes;
   readonly output: PacketOutput;
@@ -123,6 +134,10 @@ export class CaptureDatapath {
   kernelIndexOf(interfaceId: number): number {
     const name = this.interfaces.name(interfaceId);
     return this.routes.links.find((link) => link.ifname === name)?.ifindex ?? 0;
+  }
+
+  statistics(): Record<string, number> {
+    return { ...this.stats };
   }
 
   /** Gives the interfaces back to the kernel. */
@@ -198,7 +213,7 @@ export class CaptureDatapath {
   }
 
   private linkOf(managed: Managed): LinkJson {
-    return needLink(this.routes.links, managed.host.name);
+    return needEthernet(this.routes.links, managed.host.name);
   }
 
   private endBySignal(signal: NodeJS.Signals): void {
@@ -229,9 +244,10 @@ interface CaptureParts {
 export async function prepareCapture(options: CaptureOptions): Promise<CaptureDatapath> {
   const log = options.log ?? (() => undefined);
   needRoot(process.geteuid?.());
-  needPrograms(runCommand, log);
+  needPrograms(runCommand, ['ip', 'tc']);
+  missEthtool(runCommand, log);
   const stateFile = stateFileOf(options.runDir ?? DEFAULT_RUN_DIR);
-  const changes = new HostChanges({ stateFile, log });
+  const changes = new HostChanges({ stateFile, log, datapath: 'capture' });
   changes.adoptStale();
   const addons = await loadAddons();
   if (assertsOnLinkDown()) {
@@ -249,7 +265,7 @@ export async function prepareCapture(options: CaptureOptions): Promise<CaptureDa
     onLinks: (wentDown) => datapath?.followLinks(wentDown),
   });
   try {
-    for (const name of options.interfaces) needLink(routes.links, name);
+    for (const name of options.interfaces) needEthernet(routes.links, name);
     datapath = new CaptureDatapath({
       options,
       interfaces,
@@ -263,27 +279,6 @@ export async function prepareCapture(options: CaptureOptions): Promise<CaptureDa
     routes.close();
     throw error;
   }
-}
-
-/** The named interface as the kernel lists it; throws where it is missing, down or no Ethernet. */
-function needLink(links: readonly LinkJson[], name: string): LinkJson {
-  const link = links.find((known) => known.ifname === name);
-  if (link === undefined) {
-    const names = links.map((known) => known.ifname).join(', ');
-    throw new DatapathUnavailable(
-      'interface-missing',
-      `there is no interface ${name} in this network namespace`,
-      `name one of: ${names}`,
-    );
-  }
-  if (link.link_type !== 'ether') {
-    throw new DatapathUnavailable(
-      'not-ethernet',
-      `${name} is no Ethernet: its link type is ${link.link_type}`,
-      'manage Ethernet-like interfaces only',
-    );
-  }
-  return link;
 }
 
 function keyOf(link: LinkJson | undefined): string {

@@ -1,6 +1,10 @@
+import {
+  type CommandRunner,
+  DatapathUnavailable,
+  failureText,
+  type HostChanges,
+} from '../host/index.ts';
 import { familyOf, type LinkJson, parseWords } from '../routes/index.ts';
-import { DatapathUnavailable } from './errors.ts';
-import { type CommandRunner, failureText, type HostChanges } from './host-changes.ts';
 import {
   addFilter,
   deleteFilter,

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { Cap } from 'cap';
 import type { RawSocketModule } from 'raw-socket';
-import { DatapathUnavailable } from './errors.ts';
+import { DatapathUnavailable } from '../host/index.ts';
 
 export interface Addons {
   readonly newCap: () => Cap;

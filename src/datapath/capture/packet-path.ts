@@ -1,18 +1,14 @@
 import type { Clock } from '../../base/index.ts';
 import { type IpFragmenter, Outcome, RouteKind, type Routes } from '../../engine/index.ts';
+import { Decode, type DecodeCode, decodeFrame, LinkType, Packet } from '../../wire/index.ts';
 import {
-  completeL4Checksum,
-  Decode,
-  type DecodeCode,
-  decodeFrame,
-  hasPartialChecksum,
-  LinkType,
-  Packet,
-  Proto,
-} from '../../wire/index.ts';
+  comesFromHere,
+  completePartialChecksum,
+  Departures,
+  isLoopback,
+  type PieceSink,
+} from '../paths/index.ts';
 import { FrameViews } from './frame-views.ts';
-import { MssTable } from './mss-table.ts';
-import { TcpSegmenter } from './segment.ts';
 import type { CaptureStats } from './stats.ts';
 
 /** What the capture datapath needs of an engine. */
@@ -79,9 +75,8 @@ export class PacketPath {
   private readonly stats: CaptureStats;
   private readonly log: (line: string) => void;
   private readonly now: () => number;
-  private readonly segmenter = new TcpSegmenter();
-  private readonly fragmenter: IpFragmenter;
-  private readonly mssTable = new MssTable();
+  private readonly departures: Departures;
+  private readonly pieces: PieceSink;
   private count = 0;
   private inTurnCount = 0;
   private inTurn = false;
@@ -93,9 +88,10 @@ export class PacketPath {
 
   constructor(parts: PacketPathParts) {
     this.engine = parts.engine;
-    this.fragmenter = parts.engine.assembly.fragmenter;
+    this.departures = new Departures(parts.engine.assembly.fragmenter, parts.stats);
     this.routes = parts.routes;
     this.sender = parts.sender;
+    this.pieces = { piece: (packet, outIf) => parts.sender.forward(packet, outIf) };
     this.stats = parts.stats;
     this.log = parts.log;
     this.now = parts.now;
@@ -134,7 +130,7 @@ export class PacketPath {
     const decoded = this.decode();
     // A tagged frame belongs to the VLAN interface above, not to this one.
     if (packet.vlanId >= 0) return;
-    if (decoded === Decode.Ok && this.comesFromHere()) {
+    if (decoded === Decode.Ok && comesFromHere(packet, this.routes)) {
       this.stats.martians++;
       return;
     }
@@ -157,86 +153,26 @@ export class PacketPath {
     const { packet } = this;
     const decoded = decodeFrame(packet);
     if (decoded === Decode.BadIpTotalLength) this.stats.truncated++;
-    if (decoded !== Decode.Ok || packet.protocol !== Proto.Tcp) {
-      if (decoded === Decode.Ok && hasPartialChecksum(packet)) this.complete();
-      return decoded;
-    }
-    if (hasPartialChecksum(packet)) this.complete();
-    this.mssTable.learn(packet);
+    if (decoded !== Decode.Ok) return decoded;
+    if (completePartialChecksum(packet)) this.stats.completedChecksums++;
+    this.departures.learn(packet);
     return decoded;
   }
 
-  private complete(): void {
-    completeL4Checksum(this.packet);
-    this.packet.checksumIsOurs = true;
-    this.stats.completedChecksums++;
-  }
-
-  /**
-   * A source that cannot come in from outside: this host's own addresses, loopback, broadcast,
-   * multicast, 0.0.0.0/8 (RFC 1812 section 5.3.7; fib_validate_source in the kernel).
-   */
-  private comesFromHere(): boolean {
-    const { packet } = this;
-    const { family, src0, src1, src2, src3 } = packet;
-    if (family === 4 && src0 >>> 24 === 0) return true;
-    const kind = this.routes.lookupAddress(family, src0, src1, src2, src3);
-    return kind === RouteKind.Local || kind === RouteKind.Broadcast;
-  }
-
   private forward(): void {
-    const { packet, routes, sender } = this;
+    const { departures, packet } = this;
     const { outIf } = this.engine;
-    if (!this.fragmenter.mustCut(packet, routes.mtu)) sender.forward(packet, outIf);
-    else if (packet.fragMaxSize > 0) this.fragment(outIf, routes.mtu);
-    else this.cut(outIf, routes.mtu);
-  }
-
-  /**
-   * Longer than the way out takes, and yet the engine let it through: a super-frame, a segment that
-   * grew by translation, or an IPv4 datagram that may be fragmented. A super-frame of datagrams
-   * cannot be cut, since nobody knows any more where one ended.
-   */
-  private cut(outIf: number, mtu: number): void {
-    const { packet } = this;
-    const whole = decodeFrame(packet) === Decode.Ok && !packet.isFragment;
-    if (whole && packet.protocol === Proto.Tcp) this.segment(outIf, mtu);
-    else if (packet.family === 4 && !packet.dontFragment) this.fragment(outIf, mtu);
-    else this.stats.unsegmentable++;
-  }
-
-  private segment(outIf: number, mtu: number): void {
-    const { packet, segmenter, stats } = this;
-    if (!segmenter.begin(packet, mtu, this.mssTable.towards(packet))) {
-      stats.unsegmentable++;
-      return;
-    }
-    stats.superFrames++;
-    while (segmenter.next()) {
-      stats.segments++;
-      this.sender.forward(segmenter.segment, outIf);
-    }
-  }
-
-  private fragment(outIf: number, mtu: number): void {
-    const { packet, fragmenter, stats } = this;
-    if (!fragmenter.begin(packet, mtu)) {
-      stats.unsegmentable++;
-      return;
-    }
-    while (fragmenter.next()) {
-      stats.fragments++;
-      this.sender.forward(fragmenter.fragment, outIf);
-    }
+    const { mtu } = this.routes;
+    if (departures.mustCut(packet, mtu)) departures.cut(packet, mtu, this.pieces, outIf);
+    else this.sender.forward(packet, outIf);
   }
 
   /** To this host itself, though never to its loopback addresses: nothing outside may reach those. */
   private deliver(): void {
     const { packet, stats } = this;
     const { family, dst0, dst1, dst2, dst3 } = packet;
-    const loopback = family === 4 ? dst0 >>> 24 === 127 : (dst0 | dst1 | dst2) === 0 && dst3 === 1;
     const kind = this.routes.lookupAddress(family, dst0, dst1, dst2, dst3);
-    if (loopback || kind !== RouteKind.Local) stats.martians++;
+    if (isLoopback(packet) || kind !== RouteKind.Local) stats.martians++;
     else this.sender.deliver(packet);
   }
 

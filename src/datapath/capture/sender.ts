@@ -84,10 +84,11 @@ export class Sender implements PacketOutput {
     const { own, routes } = this;
     copyDatagram(packet, own);
     // The engine may still want its own answer from the routing table.
-    const { outIf, mtu, hop0, hop1, hop2, hop3 } = routes;
+    const { outIf, mtu, hopFamily, hop0, hop1, hop2, hop3 } = routes;
     this.emitOwn(own, towardsIf);
     routes.outIf = outIf;
     routes.mtu = mtu;
+    routes.hopFamily = hopFamily;
     routes.hop0 = hop0;
     routes.hop1 = hop1;
     routes.hop2 = hop2;
@@ -100,7 +101,7 @@ export class Sender implements PacketOutput {
       this.sendTo(own, towardsIf, own.dst0, own.dst1, own.dst2, own.dst3);
       return;
     }
-    const kind = this.routes.lookup(own);
+    const kind = this.routes.lookup(own, -1, 0);
     if (kind === RouteKind.Forward) this.forward(own, this.routes.outIf);
     else if (kind === RouteKind.Local) this.deliver(own);
     else this.stats.unsendable++;

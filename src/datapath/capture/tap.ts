@@ -1,6 +1,6 @@
 import type { Cap } from 'cap';
+import { DatapathUnavailable } from '../host/index.ts';
 import { macWords } from '../routes/index.ts';
-import { DatapathUnavailable } from './errors.ts';
 
 /** Of the handle that only sends: it captures an EtherType kept for experiments (IEEE 802a). */
 const PRIMER_RING_BYTES = 256 * 1024;

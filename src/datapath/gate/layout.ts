@@ -81,6 +81,9 @@ export const ACTION_MASK = 0x0f;
 export const FlowFlag = {
   /** TCP: segments outside the windows go to the engine. */
   CheckWindow: 1,
+  /** TCP: the original direction (the reply direction) did not permit SACK: none sent to it counts. */
+  OriginalNoSack: 2,
+  ReplyNoSack: 4,
 } as const;
 
 /** Bytes counted of one direction from which on its packets go to the engine, which collects. */
@@ -102,7 +105,7 @@ export const HopWord = {
   Ifindex: 0,
   /** In bytes of IP datagram. */
   Mtu: 1,
-  /** Family of the next hop's address; 0: the packet's own destination. */
+  /** Of the next hop's address, as in sockaddr: `HopFamily`. */
   Family: 2,
   Flags: 3,
   /** Address of the next hop, as in the packet. */
@@ -112,6 +115,8 @@ export const HopFlag = {
   /** The gate's program sits at this way out: packets carry the mark. */
   Managed: 1,
 } as const;
+/** AF_INET, AF_INET6; or the packet's own destination. */
+export const HopFamily = { None: 0, Ipv4: 2, Ipv6: 10 } as const;
 export const HOPS = 4096;
 
 /** The configuration: one value of 32 words. */

@@ -1,29 +1,39 @@
 import type { InterfaceTable } from '../../base/index.ts';
-import { RouteKind, type RouteKindCode, type RouteTable } from '../../engine/index.ts';
+import {
+  type PolicyPrefix,
+  RouteKind,
+  type RouteKindCode,
+  type RouteTable,
+} from '../../engine/index.ts';
 import { AddressKind, type AddressKindCode } from '../../rules/index.ts';
 import { parseIpv4, parseIpv6 } from '../../wire/index.ts';
 import type { AddressJson, LinkJson, NexthopJson, RouteJson } from './ip-json.ts';
 
+/** By route type, as `ip -N` prints it (RTN_ of linux/rtnetlink.h). */
 const kinds: Readonly<Record<string, RouteKindCode>> = {
-  unicast: RouteKind.Forward,
-  local: RouteKind.Local,
-  anycast: RouteKind.Local,
-  broadcast: RouteKind.Broadcast,
-  multicast: RouteKind.Broadcast,
-  unreachable: RouteKind.Unreachable,
-  prohibit: RouteKind.Prohibited,
-  blackhole: RouteKind.Blackhole,
+  1: RouteKind.Forward,
+  2: RouteKind.Local,
+  3: RouteKind.Broadcast,
+  4: RouteKind.Local,
+  5: RouteKind.Broadcast,
+  6: RouteKind.Blackhole,
+  7: RouteKind.Unreachable,
+  8: RouteKind.Prohibited,
 };
+const UNICAST = '1';
+const THROW = '9';
 
 /** Kinds that rules tell apart and frames are not treated by. */
 const addressKinds: Readonly<Record<string, AddressKindCode>> = {
-  anycast: AddressKind.Anycast,
-  multicast: AddressKind.Multicast,
+  4: AddressKind.Anycast,
+  5: AddressKind.Multicast,
 };
 
-const tables = ['local', 'main', 'default'] as const;
+const preferences: Readonly<Record<string, number>> = { high: 1, medium: 0, low: -1 };
 
-/** Enters one routing table dump of a family. Tables other than the three default ones are left out. */
+const MAIN_TABLE = '254';
+
+/** Enters the routes of all tables of a family, as `ip -j -N route show table all` lists them. */
 export function fillRoutes(
   table: RouteTable,
   interfaces: InterfaceTable,
@@ -31,30 +41,47 @@ export function fillRoutes(
   routes: readonly RouteJson[],
 ): void {
   for (const route of routes) {
-    const name = tables.find((known) => known === (route.table ?? 'main'));
-    const kind = kinds[route.type ?? 'unicast'];
+    const type = route.type ?? UNICAST;
+    const throws = type === THROW;
+    const kind = throws ? RouteKind.Unreachable : kinds[type];
     const destination = parsePrefix(family, route.dst);
-    // `throw` ends the search in its table: with the three default tables that is the same as no entry.
-    if (name === undefined || kind === undefined || destination === null) continue;
+    if (kind === undefined || destination === null) continue;
     // Several next hops: the first that is up. Flows are not spread over them.
     const [way, ...others] = (route.nexthops ?? [route]).filter(isUp);
     if (way === undefined) continue;
-    const addressKind = addressKinds[route.type ?? ''];
+    const addressKind = addressKinds[type];
     const mtu = route.metrics?.find((metrics) => metrics.mtu !== undefined)?.mtu ?? 0;
-    const via = way.gateway === undefined ? null : parseWords(family, way.gateway);
+    const source = sourceOf(family, route);
+    const via = viaOf(family, way);
     table.addRoute({
       family,
       ...destination,
       kind,
-      table: name,
+      table: Number(route.table ?? MAIN_TABLE),
       mtu,
       metric: route.metric ?? 0,
+      preference: preferences[route.pref ?? ''] ?? 0,
+      ...(throws ? { throws } : {}),
+      ...(route.tos === undefined ? {} : { tos: Number(route.tos) }),
+      ...(source === null ? {} : { source }),
       ...(way.dev === undefined ? {} : { outIf: interfaces.id(way.dev) }),
       ...(via === null ? {} : { via }),
       ...(addressKind === undefined ? {} : { addressKind }),
       ...(others.length === 0 ? {} : { otherOutIfs: waysOut(others, interfaces) }),
     });
   }
+}
+
+function sourceOf(family: 4 | 6, { from }: RouteJson): PolicyPrefix | null {
+  const prefix = from === undefined ? null : parsePrefix(family, from);
+  if (prefix === null || prefix.prefixLength === 0) return null;
+  return { words: prefix.prefix, length: prefix.prefixLength };
+}
+
+/** The next hop, which may be of the other family (RFC 5549); null: the destination itself. */
+function viaOf(family: 4 | 6, { gateway, via }: NexthopJson): number[] | null {
+  if (via !== undefined) return parseWords(via.family === 'inet6' ? 6 : 4, via.host);
+  return gateway === undefined ? null : parseWords(family, gateway);
 }
 
 function waysOut(ways: readonly NexthopJson[], interfaces: InterfaceTable): number[] {
@@ -102,7 +129,8 @@ export function parseWords(family: 4 | 6, text: string): number[] | null {
   return word === null ? null : [word];
 }
 
-function parsePrefix(
+/** `192.0.2.0/24`, `192.0.2.1`, `default`; null where it is none of that family. */
+export function parsePrefix(
   family: 4 | 6,
   text: string,
 ): { prefix: number[]; prefixLength: number } | null {

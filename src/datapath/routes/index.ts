@@ -4,6 +4,6 @@
  * from what was read last. Knows nothing of packets beyond their addresses.
  */
 export { familyOf, parseWords } from './fill-table.ts';
-export type { LinkJson, NeighbourJson, RouteJson } from './ip-json.ts';
+export { type LinkJson, type NeighbourJson, parseIpJson, type RouteJson } from './ip-json.ts';
 export { type IpRunner, KernelRoutes, type KernelRoutesOptions } from './kernel-routes.ts';
 export { macWords, NeighbourTable } from './neighbours.ts';

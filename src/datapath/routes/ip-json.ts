@@ -2,11 +2,16 @@
 export interface RouteJson {
   readonly type?: string;
   readonly dst: string;
+  /** IPv6: only packets from there. */
+  readonly from?: string;
+  readonly tos?: string;
   readonly gateway?: string;
   readonly via?: { readonly family: string; readonly host: string };
   readonly dev?: string;
   readonly table?: string;
   readonly metric?: number;
+  /** Of an IPv6 router: `low`, `medium`, `high`. */
+  readonly pref?: string;
   readonly flags?: readonly string[];
   readonly metrics?: readonly { readonly mtu?: number }[];
   readonly nexthops?: readonly NexthopJson[];
@@ -36,6 +41,7 @@ export interface LinkJson {
   readonly ifname: string;
   readonly flags: readonly string[];
   readonly mtu: number;
+  readonly group?: string;
   readonly link_type: string;
   readonly address?: string;
   readonly parentbus?: string;
@@ -50,10 +56,42 @@ export interface NeighbourJson {
   readonly state?: readonly string[];
 }
 
+/** With `-N`, so that tables, protocols and groups are numbers. */
 export interface RuleJson {
   readonly priority: number;
+  /** Present (null): what follows must not hold. */
+  readonly not?: null;
   readonly src?: string;
+  readonly srclen?: number;
+  readonly dst?: string;
+  readonly dstlen?: number;
+  readonly fwmark?: string;
+  readonly fwmask?: string;
+  readonly iif?: string;
+  readonly oif?: string;
+  readonly tos?: string;
+  readonly dscp?: string | number;
+  /** `ipproto-6`. */
+  readonly ipproto?: string;
+  readonly sport?: number;
+  readonly sport_start?: number;
+  readonly sport_end?: number;
+  readonly dport?: number;
+  readonly dport_start?: number;
+  readonly dport_end?: number;
+  readonly uid_start?: number;
+  readonly uid_end?: number;
   readonly table?: string;
+  readonly suppress_prefixlen?: number;
+  readonly suppress_ifgroup?: string;
+  readonly goto?: number;
+  /** Route type: `6`. */
+  readonly action?: string;
+}
+
+export interface GroupJson {
+  readonly ifname: string;
+  readonly group: string;
 }
 
 /**

@@ -1,9 +1,12 @@
 import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import type { InterfaceTable } from '../../base/index.ts';
 import { RouteTable } from '../../engine/index.ts';
+import { notFollowed, readRules } from './fill-rules.ts';
 import { fillInterfaces, fillRoutes } from './fill-table.ts';
 import {
+  type GroupJson,
   type LinkJson,
   type NeighbourJson,
   parseIpJson,
@@ -24,6 +27,11 @@ export interface KernelRoutesOptions {
    * last time, if only for a moment.
    */
   readonly onLinks?: (wentDown: ReadonlySet<string>) => void;
+  /**
+   * Called after routes, rules, addresses or MTUs were read anew and are others than before: packets
+   * of known flows may now go elsewhere. Not called for the first reading.
+   */
+  readonly onRoutes?: () => void;
   /** For tests. */
   readonly runIp?: IpRunner;
 }
@@ -43,10 +51,18 @@ async function runIpProgram(argv: readonly string[]): Promise<string> {
   return (await runProgram('ip', [...argv], { maxBuffer: MAX_OUTPUT, encoding: 'utf8' })).stdout;
 }
 
+/** What a lookup can answer from, as `ip` printed it. */
+interface Dump {
+  readonly links: readonly LinkJson[];
+  readonly groups: readonly GroupJson[];
+  /** By family: routes, then rules. */
+  readonly texts: Readonly<Record<4 | 6, { readonly routes: string; readonly rules: string }>>;
+}
+
 /**
- * The kernel's routing tables of this network namespace, followed as they change: `local`, `main`
- * and `default` in that order. Policy routing rules are not followed, and `open` says so where there
- * are any. Lookups are hot, and answer from what was read last.
+ * The kernel's routing tables and policy rules of this network namespace, followed as they change.
+ * What is not followed of a rule is said once, in the log. Lookups are hot, and answer from what was
+ * read last.
  */
 export class KernelRoutes extends RouteTable {
   readonly neighbours = new NeighbourTable();
@@ -62,6 +78,8 @@ export class KernelRoutes extends RouteTable {
   private reading = false;
   private closed = false;
   private lastReadMs = 0;
+  private fingerprint = '';
+  private readonly said = new Set<string>();
 
   private constructor(options: KernelRoutesOptions) {
     super();
@@ -82,7 +100,6 @@ export class KernelRoutes extends RouteTable {
       if (options.runIp === undefined) routes.monitor.start();
       await routes.readTables();
       await routes.readNeighbours();
-      await routes.sayPolicyRules();
       return routes;
     } catch (error) {
       routes.close();
@@ -147,24 +164,56 @@ export class KernelRoutes extends RouteTable {
   }
 
   private async readTables(): Promise<void> {
-    const runIp = this.options.runIp ?? runIpProgram;
-    const [links, routes4, routes6] = await Promise.all([
-      runIp(['-j', '-d', 'addr', 'show']),
-      runIp(['-4', '-j', 'route', 'show', 'table', 'all']),
-      runIp(['-6', '-j', 'route', 'show', 'table', 'all']),
-    ]);
+    const dump = await this.readDump();
     if (this.closed) return;
-    const { interfaces } = this.options;
-    this.links = parseIpJson<LinkJson>(links);
-    const parsed4 = parseIpJson<RouteJson>(routes4);
-    const parsed6 = parseIpJson<RouteJson>(routes6);
-    this.clear();
-    fillInterfaces(this, interfaces, this.links);
-    fillRoutes(this, interfaces, 4, parsed4);
-    fillRoutes(this, interfaces, 6, parsed6);
+    const before = this.fingerprint;
+    const fingerprint = fingerprintOf(dump);
+    if (fingerprint !== before) this.fill(dump);
+    this.fingerprint = fingerprint;
+    this.links = dump.links;
     this.reads++;
     this.options.onLinks?.(this.wentDown);
     this.wentDown.clear();
+    if (fingerprint !== before && before !== '') this.options.onRoutes?.();
+  }
+
+  private async readDump(): Promise<Dump> {
+    const runIp = this.options.runIp ?? runIpProgram;
+    const [links, routes4, routes6, rules4, rules6] = await Promise.all([
+      runIp(['-j', '-d', 'addr', 'show']),
+      runIp(['-4', '-j', '-N', 'route', 'show', 'table', 'all']),
+      runIp(['-6', '-j', '-N', 'route', 'show', 'table', 'all']),
+      runIp(['-4', '-j', '-N', 'rule', 'show']),
+      runIp(['-6', '-j', '-N', 'rule', 'show']),
+    ]);
+    // Rarely needed, and only by number comparable.
+    const asksGroups = /"suppress_ifgroup"/.test(rules4 + rules6);
+    const groups = asksGroups ? await runIp(['-j', '-N', 'link', 'show']) : '';
+    return {
+      links: parseIpJson<LinkJson>(links),
+      groups: parseIpJson<GroupJson>(groups),
+      texts: { 4: { routes: routes4, rules: rules4 }, 6: { routes: routes6, rules: rules6 } },
+    };
+  }
+
+  private fill({ groups, links, texts }: Dump): void {
+    const { interfaces } = this.options;
+    const parsed = ([4, 6] as const).map((family) => {
+      const { routes, rules } = texts[family];
+      return {
+        family,
+        routes: parseIpJson<RouteJson>(routes),
+        rules: parseIpJson<RuleJson>(rules),
+      };
+    });
+    this.clear();
+    fillInterfaces(this, interfaces, links);
+    for (const { group, ifname } of groups) this.setGroup(interfaces.id(ifname), Number(group));
+    for (const { family, routes, rules } of parsed) {
+      this.setRules(family, readRules(interfaces, family, rules));
+      fillRoutes(this, interfaces, family, routes);
+      this.sayNotFollowed(family, rules);
+    }
   }
 
   private async readNeighbours(): Promise<void> {
@@ -173,20 +222,43 @@ export class KernelRoutes extends RouteTable {
     this.neighbours.fill(this.options.interfaces, parseIpJson<NeighbourJson>(text));
   }
 
-  private async sayPolicyRules(): Promise<void> {
-    const runIp = this.options.runIp ?? runIpProgram;
-    for (const family of ['-4', '-6']) {
-      const rules = parseIpJson<RuleJson>(await runIp([family, '-j', 'rule', 'show']));
-      const more = rules.filter((rule) => !['local', 'main', 'default'].includes(rule.table ?? ''));
-      if (more.length === 0) continue;
-      this.say(
-        `routes: ${more.length} policy routing rule(s) (ip ${family} rule) are not followed: ` +
-          'only the tables local, main and default decide',
-      );
+  /** Each rule once: rules are read again and again. */
+  private sayNotFollowed(family: 4 | 6, rules: readonly RuleJson[]): void {
+    for (const rule of rules) {
+      const members = notFollowed(rule);
+      const text = `ip -${family} rule of priority ${rule.priority} is not followed: ${members.join(', ')}`;
+      if (members.length === 0 || this.said.has(text)) continue;
+      this.said.add(text);
+      this.say(`routes: ${text}`);
     }
   }
 
   private say(line: string): void {
     this.options.log?.(line);
   }
+}
+
+/**
+ * The same for two readings that all lookups answer alike from. Of links only what they look at: the
+ * state of carrier and lifetimes change by themselves, as does the time that a route has left.
+ */
+function fingerprintOf({ groups, links, texts }: Dump): string {
+  const hash = createHash('sha1');
+  for (const { addr_info, ifindex, ifname, mtu } of links) {
+    const addresses = (addr_info ?? []).map((a) => {
+      const flags = [a.secondary, a.deprecated, a.tentative, a.dadfailed, a.temporary];
+      return [a.family, a.local, a.prefixlen, a.scope, ...flags];
+    });
+    hash.update(JSON.stringify([ifindex, ifname, mtu, addresses]));
+  }
+  hash.update(JSON.stringify(groups.map(({ group, ifname }) => [ifname, group])));
+  for (const family of [4, 6] as const) {
+    const { routes, rules } = texts[family];
+    hash
+      .update(routes.replace(/"expires":\d+,?/g, ''))
+      .update('\n')
+      .update(rules)
+      .update('\n');
+  }
+  return hash.digest('hex');
 }

@@ -2,12 +2,14 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import type { NeighbourJson } from './ip-json.ts';
 
 /** What a line of `ip monitor` speaks about. */
-export type Change = 'link' | 'address' | 'route' | 'neighbour';
+export type Change = 'link' | 'address' | 'route' | 'rule' | 'neighbour';
 
 const labels: Readonly<Record<string, Change>> = {
   LINK: 'link',
   ADDR: 'address',
   ROUTE: 'route',
+  RULE: 'rule',
+  NEXTHOP: 'route',
   NEIGH: 'neighbour',
 };
 
@@ -60,7 +62,8 @@ export class IpMonitor {
   }
 
   start(): void {
-    const argv = ['-o', 'monitor', 'label', 'link', 'address', 'route', 'neigh'];
+    const objects = ['link', 'address', 'route', 'rule', 'nexthop', 'neigh'];
+    const argv = ['-o', 'monitor', 'label', ...objects];
     const child = spawn('ip', argv, { stdio: ['ignore', 'pipe', 'ignore'] });
     this.child = child;
     this.rest = '';

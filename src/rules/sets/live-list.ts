@@ -27,6 +27,16 @@ export class LiveList implements LiveSet {
     this.bytes = Float64Array.from(body.members, (member) => member.bytes);
   }
 
+  get mayChange(): boolean {
+    for (let i = 0; i < this.members.length; i++) if (this.members[i]!.mayChange) return true;
+    return false;
+  }
+
+  /** What is added to a list goes to its members. */
+  expectChanges(): void {
+    for (const member of this.members) member.expectChanges();
+  }
+
   test(ctx: RuleContext, question: SetQuestion): FoundCode {
     const { countPackets, packetsCompare, bytesCompare } = question;
     // Members do not compare counters, and count only where both kinds of counting are wanted.

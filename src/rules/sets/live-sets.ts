@@ -27,9 +27,16 @@ export function liveSet(definition: SetDefinition, scope: CompileScope): LiveSet
   });
 }
 
-/** As `liveSet`, for a rule that adds to it. */
-export function liveSetToAdd(definition: SetDefinition, scope: CompileScope): LiveSet {
+/** As `liveSet`, for a rule that adds to it or removes from it. */
+export function liveSetToChange(definition: SetDefinition, scope: CompileScope): LiveSet {
   const live = liveSet(definition, scope);
+  live.expectChanges();
+  return live;
+}
+
+/** As `liveSetToChange`, for a rule that adds. */
+export function liveSetToAdd(definition: SetDefinition, scope: CompileScope): LiveSet {
+  const live = liveSetToChange(definition, scope);
   if (live instanceof LiveElements) live.prepareForAdding();
   for (const { set } of definition.body.members) liveSetToAdd(set, scope);
   return live;

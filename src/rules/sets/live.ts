@@ -47,6 +47,10 @@ export class SetQuestion {
 }
 
 export interface LiveSet {
+  /** Whether rules may add or remove elements, now or by an earlier rule set that named it so. */
+  readonly mayChange: boolean;
+  /** A rule that adds or removes elements is being made. */
+  expectChanges(): void;
   test(ctx: RuleContext, question: SetQuestion): FoundCode;
   /** True where the packet's element was put in (or refreshed). */
   add(ctx: RuleContext, question: SetQuestion): boolean;
@@ -66,6 +70,7 @@ export function compareCounter(value: number, compare: CompareCode, with_: numbe
 export class LiveElements implements LiveSet {
   readonly body: SetBody;
   readonly table: SetTable;
+  mayChange = false;
   private readonly kinds: readonly FieldKind[];
   private readonly addressWords: number;
   private readonly key: Int32Array;
@@ -120,6 +125,10 @@ export class LiveElements implements LiveSet {
   /** Room for what rules may add, so that no packet waits for the table to grow. Cold. */
   prepareForAdding(): void {
     this.table.reserve(Math.min(this.limit, 65_536));
+  }
+
+  expectChanges(): void {
+    this.mayChange = true;
   }
 
   /** Takes over what `-j SET` added to the set before a reload. Cold. */

@@ -110,7 +110,8 @@ class RecordingEngine implements CaptureEngine {
 
   private passMark(packet: Packet): number {
     const { routes } = this.datapath;
-    if (routes.lookup(packet) !== RouteKind.Forward) throw new Error('a mark without a route');
+    if (routes.lookup(packet, -1, 0) !== RouteKind.Forward)
+      throw new Error('a mark without a route');
     this.outIf = routes.outIf;
     return Outcome.Forward;
   }

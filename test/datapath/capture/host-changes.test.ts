@@ -3,14 +3,16 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
-import { DatapathUnavailable, HostChanges } from '../../../src/datapath/capture/index.ts';
 import { isVirtual, ManagedLink } from '../../../src/datapath/capture/managed-link.ts';
 import { offloadsInUse } from '../../../src/datapath/capture/offloads.ts';
 import {
+  DatapathUnavailable,
+  HostChanges,
+  missEthtool,
   needPrograms,
   needRoot,
   stateFileOf,
-} from '../../../src/datapath/capture/preconditions.ts';
+} from '../../../src/datapath/host/index.ts';
 import type { LinkJson } from '../../../src/datapath/routes/index.ts';
 
 /** A host of which only the commands are known. */
@@ -27,7 +29,7 @@ class FakeHost {
   constructor(t: TestContext) {
     const dir = mkdtempSync(join(tmpdir(), 'pinhole-changes-'));
     t.after(() => rmSync(dir, { recursive: true }));
-    this.stateFile = join(dir, 'run', 'capture-1.json');
+    this.stateFile = join(dir, 'run', 'host-1.json');
   }
 
   run = (argv: readonly string[]): string => {
@@ -42,9 +44,10 @@ class FakeHost {
     return this.answers[command] ?? '';
   };
 
-  changes(): HostChanges {
+  changes(datapath = 'capture'): HostChanges {
     return new HostChanges({
       stateFile: this.stateFile,
+      datapath,
       log: (line) => this.log.push(line),
       run: this.run,
       startTimeOf: (pid) => this.runningPids.get(pid) ?? '',
@@ -125,6 +128,17 @@ describe('HostChanges', () => {
     assert.deepEqual(host.commands, ['do new', 'undo new']);
     host.dies();
     assert.equal(host.changes().adoptStale(), 1, 'and the next start finds it again');
+  });
+
+  test('what another datapath did is undone once this one is in force', (t) => {
+    const host = afterCrash(t, change('a'));
+    const changes = host.changes('gate');
+    changes.adoptStale();
+    changes.apply(change('b'));
+    changes.settle(['eth0']);
+    assert.deepEqual(host.commands, ['do b', 'undo a']);
+    changes.undoAll();
+    assert.deepEqual(host.commands, ['do b', 'undo a', 'undo b']);
   });
 
   test('what was done to an interface that is not managed any more is undone', (t) => {
@@ -304,23 +318,29 @@ describe('preconditions', () => {
     needRoot(0);
     assert.throws(() => needRoot(1000), { code: 'not-root' });
     assert.throws(() => needRoot(undefined), { code: 'not-root' });
-    needPrograms(host.run, (line) => host.log.push(line));
-    assert.deepEqual(host.log, []);
+    const programs = ['ip', 'tc', 'ethtool'];
+    needPrograms(host.run, programs);
     host.failing = ['tc -V'];
-    assert.throws(() => needPrograms(host.run, () => undefined), {
+    assert.throws(() => needPrograms(host.run, programs), {
       code: 'program-missing',
       mend: 'apt-get install iproute2',
     });
+    host.failing = ['ethtool --version'];
+    assert.throws(() => needPrograms(host.run, programs), { mend: 'apt-get install ethtool' });
+    needPrograms(host.run, ['ip', 'tc']);
   });
 
   test('a missing ethtool is said, and no error', (t) => {
     const host = new FakeHost(t);
+    const log = (line: string) => host.log.push(line);
+    missEthtool(host.run, log);
+    assert.deepEqual(host.log, []);
     host.failing = ['ethtool'];
-    needPrograms(host.run, (line) => host.log.push(line));
+    missEthtool(host.run, log);
     assert.match(host.log.join(), /ethtool is missing/);
   });
 
   test('the state file is that of this network namespace', () => {
-    assert.match(stateFileOf('/run/x'), /^\/run\/x\/capture-\d+\.json$/);
+    assert.match(stateFileOf('/run/x'), /^\/run\/x\/host-\d+\.json$/);
   });
 });

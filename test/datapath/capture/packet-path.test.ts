@@ -50,7 +50,7 @@ class Bench {
       assembly: { fragmenter: new IpFragmenter() },
       process: (packet) => {
         this.whenProcessed(packet);
-        if (this.outcome === Outcome.Forward) this.routes.lookup(packet);
+        if (this.outcome === Outcome.Forward) this.routes.lookup(packet, 1, 0);
         return this.outcome;
       },
       observeOutput: () => {

@@ -20,9 +20,9 @@ class PassAll implements CaptureEngine {
     this.forwards = forwards;
   }
 
-  process(packet: Packet): number {
+  process(packet: Packet, inIf: number): number {
     if (!this.forwards || decodeFrame(packet) !== Decode.Ok) return Outcome.Drop;
-    const kind = this.routes.lookup(packet);
+    const kind = this.routes.lookup(packet, inIf, 0);
     if (kind === RouteKind.Local) return Outcome.Deliver;
     if (kind !== RouteKind.Forward) return Outcome.Ignore;
     this.outIf = this.routes.outIf;

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { AddressTexts } from '../../../src/datapath/capture/addresses.ts';
-import { MssTable } from '../../../src/datapath/capture/mss-table.ts';
 import { SentSignatures } from '../../../src/datapath/capture/signatures.ts';
+import { MssTable } from '../../../src/datapath/paths/mss-table.ts';
 import { parseIpv6 } from '../../../src/wire/index.ts';
 import {
   buildIcmp,

@@ -6,6 +6,7 @@ import { changeOf, downLinkOf, neighbourOf } from '../../../src/datapath/routes/
 import { RouteKind } from '../../../src/engine/index.ts';
 import { AddressKind } from '../../../src/rules/index.ts';
 import { formatIpv4, formatIpv6, parseIpv4, parseIpv6 } from '../../../src/wire/index.ts';
+import { buildUdp, loadPacket } from '../../support/packets.ts';
 
 // As iproute2 6.1 prints it, shortened to the members that are read.
 const answers: Record<string, string> = {
@@ -24,35 +25,38 @@ const answers: Record<string, string> = {
       {"family":"inet6","local":"2001:db8::99","prefixlen":64,"scope":"global","deprecated":true},
       {"family":"inet6","local":"2001:db8::1","prefixlen":64,"scope":"global"}]},
     {}]`,
-  '-4 -j route show table all': `[
+  '-4 -j -N route show table all': `[
     {"dst":"default","gateway":"203.0.113.3","dev":"wan0","table":"100","metric":40,"flags":[]},
     {"dst":"default","gateway":"203.0.113.2","dev":"wan0","metric":50,"flags":[],
      "metrics":[{"mtu":1400}]},
-    {"dst":"10.1.0.0/24","dev":"lan0","protocol":"kernel","scope":"link","flags":[]},
-    {"type":"throw","dst":"10.7.0.0/16","flags":[]},
+    {"dst":"10.1.0.0/24","dev":"lan0","protocol":"2","scope":"253","flags":[]},
+    {"type":"9","dst":"10.7.0.0/16","flags":[]},
     {"dst":"10.8.0.0/16","via":{"family":"inet6","host":"fd02::2"},"dev":"wan0","flags":[]},
     {"dst":"10.9.0.0/16","flags":[],"nexthops":[
       {"gateway":"10.1.0.9","dev":"lan0","weight":1,"flags":["dead","linkdown"]},
       {"gateway":"203.0.113.9","dev":"wan0","weight":2,"flags":[]}]},
-    {"type":"unreachable","dst":"192.0.2.0/24","flags":[]},
-    {"type":"prohibit","dst":"198.18.0.0/15","flags":[]},
-    {"type":"blackhole","dst":"198.51.100.0/24","flags":[]},
-    {"type":"local","dst":"10.1.0.1","dev":"lan0","table":"local","flags":[]},
-    {"type":"broadcast","dst":"10.1.0.255","dev":"lan0","table":"local","flags":[]},
-    {"type":"local","dst":"127.0.0.0/8","dev":"lo","table":"local","flags":[]}]`,
-  '-6 -j route show table all': `[
+    {"type":"7","dst":"192.0.2.0/24","flags":[]},
+    {"type":"8","dst":"198.18.0.0/15","flags":[]},
+    {"type":"6","dst":"198.51.100.0/24","flags":[]},
+    {"type":"2","dst":"10.1.0.1","dev":"lan0","table":"255","flags":[]},
+    {"type":"3","dst":"10.1.0.255","dev":"lan0","table":"255","flags":[]},
+    {"type":"2","dst":"127.0.0.0/8","dev":"lo","table":"255","flags":[]}]`,
+  '-6 -j -N route show table all': `[
     {"dst":"fd01::/64","dev":"lan0","metric":256,"flags":[],"pref":"medium"},
-    {"type":"unreachable","dst":"fd09::/16","dev":"lo","metric":1024,"flags":[]},
+    {"type":"7","dst":"fd09::/16","dev":"lo","metric":1024,"flags":[]},
     {"dst":"default","gateway":"fe80::2","dev":"wan0","metric":1024,"metrics":[{"mtu":1300}],
      "flags":[]},
-    {"type":"local","dst":"2001:db8::1","dev":"wan0","table":"local","metric":0,"flags":[]},
-    {"type":"anycast","dst":"2001:db8::","dev":"wan0","table":"local","metric":0,"flags":[]},
-    {"type":"multicast","dst":"ff00::/8","dev":"wan0","table":"local","metric":256,"flags":[]}]`,
+    {"type":"2","dst":"2001:db8::1","dev":"wan0","table":"255","metric":0,"flags":[]},
+    {"type":"4","dst":"2001:db8::","dev":"wan0","table":"255","metric":0,"flags":[]},
+    {"type":"5","dst":"ff00::/8","dev":"wan0","table":"255","metric":256,"flags":[]}]`,
   '-j neigh show':
     '[{"dst":"10.1.0.2","dev":"lan0","lladdr":"02:00:00:00:00:02","state":["STALE"]}]',
-  '-4 -j rule show':
-    '[{"priority":0,"src":"all","table":"local"},{"priority":32766,"table":"main"}]',
-  '-6 -j rule show': '[{"priority":9,"src":"fd00::","srclen":8,"table":"100"}]',
+  '-4 -j -N rule show':
+    '[{"priority":0,"src":"all","table":"255"},{"priority":32766,"src":"all","table":"254"}]',
+  '-6 -j -N rule show': `[
+    {"priority":0,"src":"all","table":"255"},{"priority":9,"src":"all","l3mdev":null},
+    {"priority":10,"src":"fd00::","srclen":8,"table":"100"},
+    {"priority":32766,"src":"all","table":"254"}]`,
 };
 
 async function open(more: { runIp?: IpRunner } = {}) {
@@ -67,6 +71,12 @@ async function open(more: { runIp?: IpRunner } = {}) {
   });
   routes.close();
   return { routes, interfaces, log };
+}
+
+/** What `ip` prints as above, but for these. */
+function withAnswers(more: Readonly<Record<string, string>>): { runIp: IpRunner } {
+  const all = { ...answers, ...more };
+  return { runIp: async (argv) => all[argv.join(' ')] ?? assert.fail(argv.join(' ')) };
 }
 
 function ask(routes: KernelRoutes, text: string): number {
@@ -93,7 +103,7 @@ describe('KernelRoutes', () => {
     for (const [address, kind] of expected) assert.equal(ask(routes, address), kind, address);
     assert.equal(ask(routes, '8.8.8.8'), RouteKind.Forward);
     assert.equal(interfaces.name(routes.outIf), 'wan0');
-    assert.equal(formatIpv4(routes.hop0), '203.0.113.2', 'table 100 is not followed');
+    assert.equal(formatIpv4(routes.hop0), '203.0.113.2', 'table 100 is not asked');
     assert.equal(routes.mtu, 1400);
     assert.equal(routes.mtuOf(interfaces.id('lan0')), 1450);
     assert.equal(ask(routes, '2a00::1'), RouteKind.Forward);
@@ -101,16 +111,16 @@ describe('KernelRoutes', () => {
     assert.deepEqual([hop, routes.mtu], ['fe80::2', 1300]);
   });
 
-  test('several next hops: the first that is up; a throw route is no route', async () => {
+  test('several next hops: the first that is up; a throw route ends its table', async () => {
     const { routes, interfaces } = await open();
     ask(routes, '10.9.1.1');
     assert.equal(formatIpv4(routes.hop0), '203.0.113.9');
-    ask(routes, '10.7.1.1');
-    assert.equal(formatIpv4(routes.hop0), '203.0.113.2');
-    // An IPv4 route over an IPv6 next hop: the kernel will find the neighbour.
+    assert.equal(ask(routes, '10.7.1.1'), RouteKind.Unreachable, 'the next table knows no way');
+    // An IPv4 route over an IPv6 next hop (RFC 5549).
     ask(routes, '10.8.1.1');
     assert.equal(interfaces.name(routes.outIf), 'wan0');
-    assert.equal(formatIpv4(routes.hop0), '10.8.1.1');
+    assert.equal(routes.hopFamily, 6);
+    assert.equal(formatIpv6(routes.hop0, routes.hop1, routes.hop2, routes.hop3), 'fd02::2');
   });
 
   test('rules are told what kind of address it is, and on which interface', async () => {
@@ -124,9 +134,9 @@ describe('KernelRoutes', () => {
     assert.equal(kind('10.1.0.255', interfaces.id('lan0')), AddressKind.Broadcast);
     assert.equal(kind('10.1.0.255', interfaces.id('wan0')), AddressKind.Unicast);
     assert.equal(kind('10.1.0.1'), AddressKind.Local);
-    assert.equal(kind('192.0.2.9'), AddressKind.Unreachable);
-    assert.equal(kind('198.18.0.9'), AddressKind.Prohibit);
-    assert.equal(kind('198.51.100.9'), AddressKind.Blackhole);
+    for (const refused of ['192.0.2.9', '198.18.0.9', '198.51.100.9']) {
+      assert.equal(kind(refused), AddressKind.Unicast, refused);
+    }
     assert.equal(kind('2001:db8::'), AddressKind.Anycast);
     assert.equal(kind('2001:db8::1'), AddressKind.Local);
     assert.equal(routes.queries.pathMtu(4, parseIpv4('8.8.8.8')!, 0, 0, 0), 1400);
@@ -141,10 +151,9 @@ describe('KernelRoutes', () => {
     assert.equal(routes.addressOf(6, interfaces.id('lan0')), null);
   });
 
-  test('says that policy routing rules are not followed', async () => {
+  test('says which policy rules are not followed, and why', async () => {
     const { log } = await open();
-    assert.equal(log.length, 1);
-    assert.match(log[0]!, /^routes: 1 policy routing rule\(s\) \(ip -6 rule\) are not followed/);
+    assert.deepEqual(log, ['routes: ip -6 rule of priority 9 is not followed: l3mdev']);
   });
 
   test('takes neighbours from the dump', async () => {
@@ -154,6 +163,88 @@ describe('KernelRoutes', () => {
     routes.neighbours.find(lan, word, 0, 0, 0, 1);
     assert.equal(routes.neighbours.find(lan, word, 0, 0, 0, 1), true);
     assert.equal(routes.neighbours.macLow, 2);
+  });
+
+  test('reads policy rules of all kinds', async () => {
+    const rules = `[{"priority":0,"src":"all","table":"255"},
+      {"priority":100,"not":null,"src":"10.1.0.0","srclen":16,"dst":"8.0.0.0","dstlen":8,
+       "fwmark":"0x10","fwmask":"0xf0","iif":"lan0","table":"100"},
+      {"priority":101,"src":"all","ipproto":"ipproto-17","sport":53,"dport_start":80,
+       "dport_end":90,"action":"8"},
+      {"priority":102,"src":"all","iif":"lo","oif":"wan0","action":"6"},
+      {"priority":103,"src":"all","tos":"0x10","goto":105},
+      {"priority":104,"src":"all","fwmark":"0x80000000","action":"7"},
+      {"priority":105,"src":"all","uid_start":0,"uid_end":4294967294,"nop":null},
+      {"priority":106,"src":"all","tun_id":5,"table":"100"},
+      {"priority":32766,"src":"all","table":"254"}]`;
+    const { routes, interfaces, log } = await open(withAnswers({ '-4 -j -N rule show': rules }));
+    const lan = interfaces.id('lan0');
+    const asked = loadPacket(buildUdp({ src: '10.1.0.5', dst: '8.8.8.8', sport: 53, dport: 53 }));
+    const way = (mark: number, inIf = lan) => {
+      const kind = routes.lookup(asked, inIf, mark);
+      return kind === RouteKind.Forward ? formatIpv4(routes.hop0) : kind;
+    };
+    assert.equal(way(0x1f), '203.0.113.2', 'all of the first rule holds, and it says not');
+    assert.equal(way(0x2f), '203.0.113.3');
+    assert.equal(way(0x1f, interfaces.id('wan0')), '203.0.113.3');
+    asked.dstPortOrIcmpTypeCode = 85;
+    assert.equal(way(0x1f), RouteKind.Prohibited);
+    asked.dstPortOrIcmpTypeCode = 91;
+    assert.equal(way(0x1f), '203.0.113.2');
+    asked.dst0 = parseIpv4('10.7.0.1')!;
+    assert.equal(way(0x80000000 | 0), '203.0.113.3');
+    asked.src0 = parseIpv4('10.1.0.5')!;
+    assert.equal(log[0], 'routes: ip -4 rule of priority 106 is not followed: tun_id');
+  });
+
+  test('interface groups are read where a rule asks for them', async () => {
+    const rules = `[{"priority":100,"src":"all","table":"100","suppress_ifgroup":"7"},
+      {"priority":32766,"src":"all","table":"254"}]`;
+    const more = {
+      '-4 -j -N rule show': rules,
+      '-j -N link show': '[{"ifname":"wan0","group":"7"}]',
+    };
+    const { routes } = await open(withAnswers(more));
+    ask(routes, '8.8.8.8');
+    assert.equal(formatIpv4(routes.hop0), '203.0.113.2');
+  });
+
+  test('tells of changes that a lookup would show, and of no others', async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    const present: Record<string, string> = { ...answers };
+    let told = 0;
+    let links = 0;
+    const routes = await KernelRoutes.open({
+      interfaces: new InterfaceTable(),
+      runIp: async (argv) => present[argv.join(' ')] ?? assert.fail(argv.join(' ')),
+      onRoutes: () => told++,
+      onLinks: () => links++,
+    });
+    t.after(() => routes.close());
+    const [links4, routes4, routes6] = Object.keys(answers) as [string, string, string];
+    const reread = async (key: string, before: string, after: string) => {
+      assert.ok(present[key]?.includes(before), before);
+      present[key] = present[key]!.replace(before, after);
+      const { reads } = routes;
+      routes.changed('route');
+      t.mock.timers.tick(50);
+      while (routes.reads === reads) await new Promise(setImmediate);
+      return told;
+    };
+    assert.equal(told, 0, 'the first reading is no change');
+    assert.equal(await reread(routes4, '', ''), 0);
+    assert.equal(await reread(routes6, '"metrics"', '"expires":1799,"metrics"'), 0);
+    assert.equal(await reread(routes6, '"expires":1799', '"expires":1769'), 0);
+    assert.equal(await reread(links4, '"BROADCAST","UP"', '"BROADCAST","UP","LOWER_UP"'), 0);
+    assert.equal(await reread(routes4, '203.0.113.2', '203.0.113.8'), 1);
+    ask(routes, '8.8.8.8');
+    assert.equal(formatIpv4(routes.hop0), '203.0.113.8');
+    assert.equal(await reread(links4, '"mtu":1500', '"mtu":1492'), 2);
+    assert.equal(await reread('-4 -j -N rule show', '"priority":0', '"priority":1'), 3);
+    assert.equal(await reread(links4, '"local":"203.0.113.1"', '"local":"203.0.113.4"'), 4);
+    assert.equal(await reread(links4, '"ifindex":3', '"ifindex":9'), 5, 'made anew by its name');
+    assert.equal(routes.links.find(({ ifname }) => ifname === 'wan0')?.ifindex, 9);
+    assert.equal(links, 10, 'links are reported at each reading');
   });
 
   test('rejects where ip prints something else', async () => {
@@ -167,6 +258,9 @@ describe('lines of ip monitor', () => {
     assert.equal(changeOf('[ROUTE]Deleted 10.44.0.0/16 via 203.0.113.2 dev wan0 '), 'route');
     assert.equal(changeOf('[ADDR]2: lan0    inet 10.3.3.3/32 scope global lan0'), 'address');
     assert.equal(changeOf('[NEIGH]10.1.0.9 dev lan0  FAILED'), 'neighbour');
+    assert.equal(changeOf('[RULE]100:\tfrom all lookup 100 '), 'rule');
+    assert.equal(changeOf('[RULE]Deleted 100:\tfrom all lookup 100 '), 'rule');
+    assert.equal(changeOf('[NEXTHOP]id 5 via 10.0.1.7 dev e1 scope link '), 'route');
     assert.equal(changeOf('    link/ether 5e:db:0d:a6:9e:59'), undefined);
   });
 

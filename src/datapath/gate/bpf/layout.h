@@ -50,7 +50,7 @@ struct annex {
 
 #define ACTION_MASK 0x0f
 enum flow_action { ACTION_NONE, ACTION_FORWARD, ACTION_LOCAL, ACTION_OUT, ACTION_PUNT };
-enum flow_flag { FLOW_CHECK_WINDOW = 1 };
+enum flow_flag { FLOW_CHECK_WINDOW = 1, FLOW_ORIGINAL_NO_SACK = 2, FLOW_REPLY_NO_SACK = 4 };
 #define BYTES_TO_COLLECT 0xc0000000u
 
 #define BUCKET_SLOTS 16

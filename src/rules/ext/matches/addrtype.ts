@@ -204,5 +204,7 @@ export const addrtype = defineMatch<AddrtypeValues>({
     if (limitOut) text += ' limit-out';
     return text;
   },
+  // Kinds of addresses change with routes and addresses only.
+  steady: true,
   evaluator: (value) => new AddrtypeEvaluator(value),
 });

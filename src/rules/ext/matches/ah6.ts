@@ -93,5 +93,7 @@ export const ah6 = defineMatch<AhValues>({
     }
     return reserved ? `${text} reserved` : text;
   },
+  // Plain packets have no extension headers.
+  steady: true,
   evaluator: (value) => new AhEvaluator(value),
 });

@@ -74,5 +74,7 @@ export const bpf = defineMatch<BpfValues>({
   list: ({ program, pinned }) =>
     pinned === '' ? `match bpf ${program.join(',')} ` : `match bpf pinned ${pinned}`,
   unenforced: () => 'BPF programs are not run here: no packet matches',
+  // What a program looks at is not known here.
+  steady: false,
   evaluator: () => new FixedAnswer(false),
 });

@@ -83,5 +83,6 @@ export const cluster = defineMatch<ClusterValues>({
     `cluster ${negated ? '!' : ''}node_mask=${hexDigits(nodeMask, 8)} total_nodes=${total} hash_seed=${hexDigits(seed, 8)}`,
   unenforced: () =>
     'this gateway shares its connections with no other node: every packet is its own',
+  steady: true,
   evaluator: ({ negated }) => new FixedAnswer(!negated),
 });

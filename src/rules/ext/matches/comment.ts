@@ -26,5 +26,7 @@ export const comment = defineMatch<{ text: string }>({
   ],
   initial: () => ({ text: '' }),
   list: (value) => `/* ${value.text} */`,
+  steady: true,
+  plainAnswer: () => true,
   evaluator: () => always,
 });

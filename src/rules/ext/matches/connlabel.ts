@@ -28,11 +28,13 @@ class ConnlabelEvaluator implements MatchEvaluator {
     this.set = set;
   }
 
-  matches({ connection }: RuleContext): boolean {
+  matches({ connection, trail }: RuleContext): boolean {
     if (!connection.exists) return this.negated;
     if (connection.hasLabel(this.label)) return !this.negated;
     if (!this.set) return this.negated;
     connection.addLabel(this.label);
+    // Rules before this one may answer the next packet otherwise.
+    if (trail !== null) trail.disturb();
     return !this.negated;
   }
 }
@@ -75,5 +77,7 @@ export const connlabel = defineMatch<ConnlabelValues>({
     throw new RuleFault('out-of-range', words, `connlabel: labels end at ${MAX_LABEL}`);
   },
   list: ({ label, negated, set }) => `connlabel ${negated ? '! ' : ''}${label}${set ? ' set' : ''}`,
+  // Labels come from walks of the connection itself or from a command.
+  steady: true,
   evaluator: (values) => new ConnlabelEvaluator(values),
 });

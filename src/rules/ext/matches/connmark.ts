@@ -52,5 +52,7 @@ export const connmark = defineMatch<ConnmarkValues>({
   ],
   initial: () => ({ value: 0, mask: -1, negated: false }),
   list: (value) => `connmark match ${value.negated ? '!' : ''} ${format(value)}`,
+  // Marks of connections come from walks of the connection itself or from a command.
+  steady: true,
   evaluator: (value) => new ConnmarkEvaluator(value),
 });

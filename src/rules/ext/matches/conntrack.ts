@@ -16,7 +16,7 @@ import {
 import { formatHostMask, parseHostMask } from '../parts/host-mask.ts';
 import { formatRange, MAX_UINT32, readRange } from '../parts/option-values.ts';
 import { resolvePortRange } from '../parts/ports.ts';
-import { formatStates, parseStates, StateEvaluator } from '../parts/states.ts';
+import { formatStates, parseStates, plainStateAnswer, StateEvaluator } from '../parts/states.ts';
 
 /** `-m conntrack`: state, tuples, status and lifetime of the packet's connection. */
 
@@ -169,6 +169,10 @@ export const conntrack = defineMatch<ConntrackValues>({
     });
     return words.join(' ');
   },
+  // All but the time to live of a connection is fixed once it is established and its status final.
+  steady: ({ expire }) => expire === null,
+  plainAnswer: (value) =>
+    value.state !== null && asksStateOnly(value) ? plainStateAnswer(value.state) : null,
   evaluator: (value) => {
     // Most rules ask for the state alone: that is one comparison.
     if (value.state !== null && asksStateOnly(value)) return new StateEvaluator(value.state);

@@ -24,5 +24,6 @@ export const cpu = defineMatch<{ number: number; negated: boolean }>({
   list: ({ number, negated }) => `cpu ${negated ? '! ' : ''}${number}`,
   unenforced: () =>
     'one thread handles all packets here: every packet counts as one of processor 0',
+  steady: true,
   evaluator: ({ number, negated }) => new FixedAnswer((number === 0) !== negated),
 });

@@ -76,5 +76,6 @@ export const devgroup = defineMatch<DevgroupValues>({
     return [...show('src-group', source), ...show('dst-group', destination)].join(' ');
   },
   unenforced: () => 'groups of interfaces are not known here: all count as group 0',
+  steady: true,
   evaluator: ({ source, destination }) => new FixedAnswer(holds(source) && holds(destination)),
 });

@@ -30,5 +30,7 @@ export const eui64 = defineMatch<Record<string, never>>({
     requireHooks(place, 'eui64', Hook.Prerouting, Hook.Input, Hook.Forward),
   listsUnspaced: true,
   list: () => 'eui64 ',
+  // As `mac`.
+  steady: false,
   evaluator: () => evaluator,
 });

@@ -110,5 +110,7 @@ export const frag = defineMatch<FragValues>({
     for (const [name, word] of flags) if (given.has(name)) text += ` ${word}`;
     return text;
   },
+  // Plain packets have no extension headers.
+  steady: true,
   evaluator: (value) => new FragEvaluator(value),
 });

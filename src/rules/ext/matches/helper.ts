@@ -51,5 +51,7 @@ export const helper = defineMatch<HelperValues>({
   ],
   initial: () => ({ name: '', negated: false }),
   list: (value) => `helper match ${value.negated ? '! ' : ''}"${value.name}"`,
+  // The name stays with the connection, whatever becomes of its master.
+  steady: true,
   evaluator: (value) => new HelperEvaluator(value),
 });

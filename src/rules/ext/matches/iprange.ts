@@ -128,5 +128,6 @@ export const iprange = defineMatch<IprangeValues>({
     return [...text('source', source), ...text('destination', destination)].join(' ');
   },
   bounds: boundsOf,
+  steady: true,
   evaluator: (value) => new IprangeEvaluator(value),
 });

@@ -119,5 +119,7 @@ export const ipv6header = defineMatch<HeaderValues>({
     const text = view.numeric ? `0x${number}` : formatHeaders(value.headers);
     return `ipv6header flags:${value.negated ? '!' : ''}${text}${value.soft ? ' soft' : ''}`;
   },
+  // Plain packets have no extension headers: the answer is that of their protocol.
+  steady: true,
   evaluator: (value) => new HeaderEvaluator(value),
 });

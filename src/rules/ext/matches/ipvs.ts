@@ -103,6 +103,7 @@ export const ipvs = defineMatch<IpvsValues>({
   list: (value) => printOptions(options, value).replaceAll('--', '').trimStart(),
   unenforced: () => 'there is no load balancer here: no packet is one of its connections',
   // xt_ipvs: only `! --ipvs` alone fits such a packet.
+  steady: true,
   evaluator: ({ property, conditions }) =>
     new FixedAnswer(conditions.size === 0 && (property?.negated ?? false)),
 });

@@ -70,5 +70,7 @@ export const mac = defineMatch<MacValues>({
   check: (_value, _rule, place) =>
     requireHooks(place, 'mac', Hook.Prerouting, Hook.Input, Hook.Forward),
   list: ({ bytes, negated }) => `MAC ${negated ? '! ' : ''}${formatMac(bytes)}`,
+  // Two stations may send for one address in turn.
+  steady: false,
   evaluator: (value) => new MacEvaluator(value),
 });

@@ -159,5 +159,6 @@ export const multiport = defineMatch<MultiportValues>({
     return `multiport ${labels[side]} ${negated ? ' !' : ''}${items.join(',')}`;
   },
   bounds: boundsOf,
+  steady: true,
   evaluator: (values, { signal }) => new MultiportEvaluator(values, signal),
 });

@@ -25,5 +25,6 @@ export const nfacct = defineMatch<{ name: string }>({
   initial: () => ({ name: '' }),
   list: ({ name }) => `nfacct-name  ${name}`,
   unenforced: () => 'named counters are not kept here: every packet matches and nothing is counted',
+  steady: true,
   evaluator: () => new FixedAnswer(true),
 });

@@ -58,5 +58,6 @@ export const osf = defineMatch<OsfValues>({
   },
   list: ({ genre, negated }) => `OS fingerprint match ${negated ? '! ' : ''}${genre}`,
   unenforced: () => 'there are no fingerprints here: no packet matches',
+  steady: true,
   evaluator: () => new FixedAnswer(false),
 });

@@ -158,5 +158,7 @@ export const owner = defineMatch<OwnerValues>({
   },
   unenforced: () =>
     'the capture datapath cannot know the sockets of local packets: they count as sent by none',
+  // The kernel sends for a socket also where the socket is gone, and then for nobody.
+  steady: false,
   evaluator: (value) => new OwnerEvaluator(value),
 });

@@ -96,6 +96,7 @@ export const physdev = defineMatch<PhysdevValues>({
   },
   list: (value) => `PHYSDEV match${printOptions(options, value)}`,
   unenforced: () => 'bridges are not seen here: every packet counts as one that passed none',
+  steady: true,
   evaluator: ({ isIn, in: inPort, isOut, out, isBridged }) =>
     // No option without `!` holds of such a packet.
     new FixedAnswer([isIn, inPort, isOut, out, isBridged].every((part) => part?.negated ?? true)),

@@ -42,7 +42,9 @@ class PkttypeEvaluator implements MatchEvaluator {
   }
 
   matches(ctx: RuleContext): boolean {
-    return (kindOf(ctx) === this.kind) !== this.negated;
+    const kind = kindOf(ctx);
+    if (kind !== Kind.Host && ctx.trail !== null) ctx.trail.disturb();
+    return (kind === this.kind) !== this.negated;
   }
 }
 
@@ -80,5 +82,7 @@ export const pkttype = defineMatch<PkttypeValues>({
     kind === Kind.OtherHost
       ? 'on Ethernet the addresses of this host are not known here: unicast frames count as its own'
       : null,
+  // Only frames to this host alone are plain: see `matches`.
+  steady: true,
   evaluator: (value) => new PkttypeEvaluator(value),
 });

@@ -200,5 +200,6 @@ export const policy = defineMatch<PolicyValues>({
     return `${text}${value.strict ? ' strict' : ''}${listElements(value, view.numeric)}`;
   },
   unenforced: () => 'IPsec is not seen here: every packet counts as one without a policy',
+  steady: true,
   evaluator: (value) => new FixedAnswer(!value.ipsec),
 });

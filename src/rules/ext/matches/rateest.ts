@@ -197,5 +197,6 @@ export const rateest = defineMatch<RateestValues>({
   },
   list,
   unenforced: () => 'rates are not estimated here: no packet matches',
+  steady: true,
   evaluator: () => new FixedAnswer(false),
 });

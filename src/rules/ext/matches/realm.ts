@@ -42,5 +42,6 @@ export const realm = defineMatch<RealmValues>({
     requireHooks(place, 'realm', Hook.Input, Hook.Forward, Hook.Output, Hook.Postrouting),
   list: (value) => `${value.negated ? '! ' : ''}realm ${format(value)}`,
   unenforced: () => 'routes have no realms here: every packet counts as one of realm 0',
+  steady: true,
   evaluator: ({ value, negated }) => new FixedAnswer((value === 0) !== negated),
 });

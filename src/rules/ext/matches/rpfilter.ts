@@ -26,12 +26,14 @@ const LOCAL_MULTICAST_MASK = 0xffffff00 | 0;
 class RpfilterEvaluator implements MatchEvaluator {
   private readonly loose: boolean;
   private readonly acceptLocal: boolean;
+  private readonly validMark: boolean;
   private readonly invert: boolean;
   private readonly loopback: number;
 
   constructor(values: RpfilterValues, loopback: number) {
     this.loose = values.loose;
     this.acceptLocal = values['accept-local'];
+    this.validMark = values.validmark;
     this.invert = values.invert;
     this.loopback = loopback;
   }
@@ -53,7 +55,8 @@ class RpfilterEvaluator implements MatchEvaluator {
       // ip6t_rpfilter: the unspecified address is not routed anyway.
       return true;
     }
-    return ctx.routes.reversePathHolds(packet, inIf, this.loose, this.acceptLocal);
+    const mark = this.validMark ? ctx.mark : 0;
+    return ctx.routes.reversePathHolds(packet, inIf, this.loose, this.acceptLocal, mark);
   }
 }
 
@@ -77,7 +80,7 @@ export const rpfilter = defineMatch<RpfilterValues>({
   },
   list: (value) =>
     ['rpfilter', ...flags.map(([name]) => name).filter((name) => value[name])].join(' '),
-  unenforced: ({ validmark }) =>
-    validmark ? 'routes by mark are not known here: --validmark changes nothing' : null,
+  // The way back to an address changes with routes and addresses only.
+  steady: true,
   evaluator: (value, { interfaces }) => new RpfilterEvaluator(value, interfaces.id('lo')),
 });

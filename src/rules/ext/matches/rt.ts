@@ -203,5 +203,7 @@ export const rt = defineMatch<RtValues>({
     ];
     return parts.filter((part) => part !== '').join(' ');
   },
+  // Plain packets have no extension headers.
+  steady: true,
   evaluator: (value) => new RtEvaluator(value),
 });

@@ -2,6 +2,7 @@ import type { RuleContext } from '../../context.ts';
 import { RuleFault } from '../../errors.ts';
 import { type CompileScope, defineMatch, type MatchEvaluator } from '../../extension.ts';
 import { type OptionSpec, shown } from '../../options.ts';
+import type { SetBody } from '../../sets/definition.ts';
 import { InterfaceKind } from '../../sets/element.ts';
 import { Compare, type CompareCode, Found, type LiveSet, SetQuestion } from '../../sets/live.ts';
 import { liveSet } from '../../sets/live-sets.ts';
@@ -149,6 +150,10 @@ class SetEvaluator implements MatchEvaluator {
     const hit = this.returnNomatch ? found === Found.NoMatch : found === Found.Yes;
     return hit !== this.negated;
   }
+
+  mayVary(): boolean {
+    return this.set.mayChange;
+  }
 }
 
 /** Only types with networks have `nomatch` (IPSET_TYPE_NOMATCH). */
@@ -160,6 +165,22 @@ function countsPackets({ reference, countPackets }: SetValues): boolean {
   if (reference === null || !countPackets) return false;
   const { body } = reference.set;
   return body.options.counters || body.members.some(({ set }) => set.body.options.counters);
+}
+
+/**
+ * Elements without an end, of what is the same for all packets of a connection, nothing counted and
+ * no counters asked. Rules that add or remove elements are seen by `SetEvaluator.mayVary`.
+ */
+function isSteady(values: SetValues): boolean {
+  const { reference, packets, bytes } = values;
+  if (reference === null || countsPackets(values) || packets !== null || bytes !== null)
+    return false;
+  return isSteadyBody(reference.set.body);
+}
+
+function isSteadyBody({ type, options, members }: SetBody): boolean {
+  if (options.timeout >= 0 || type.fields.includes('mac')) return false;
+  return members.every(({ set }) => isSteadyBody(set.body));
 }
 
 /** True where the set has elements for ports of a bridge, which are not seen here. */
@@ -210,5 +231,6 @@ export const set = defineMatch<SetValues>({
     }
     return text;
   },
+  steady: isSteady,
   evaluator: (value, scope) => new SetEvaluator(value, value.reference!, scope),
 });

@@ -33,5 +33,6 @@ export const socket = defineMatch<Set<SocketFlag>>({
   list: (value) =>
     ['socket', ...flags.filter(([name]) => value.has(name)).map(([name]) => `--${name}`)].join(' '),
   unenforced: () => 'sockets are not known here: no packet matches',
+  steady: true,
   evaluator: () => new FixedAnswer(false),
 });

@@ -1,6 +1,12 @@
 import { defineMatch } from '../../extension.ts';
 import { shown } from '../../options.ts';
-import { formatStates, parseStates, StateEvaluator, type StateValues } from '../parts/states.ts';
+import {
+  formatStates,
+  parseStates,
+  plainStateAnswer,
+  StateEvaluator,
+  type StateValues,
+} from '../parts/states.ts';
 
 /** `-m state`. */
 export const state = defineMatch<StateValues>({
@@ -22,5 +28,7 @@ export const state = defineMatch<StateValues>({
   ],
   initial: () => ({ mask: 0, negated: false }),
   list: (value) => `${value.negated ? '! ' : ''}state ${formatStates(value.mask)}`,
+  steady: true,
+  plainAnswer: plainStateAnswer,
   evaluator: (value) => new StateEvaluator(value),
 });

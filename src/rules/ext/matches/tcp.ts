@@ -158,6 +158,25 @@ class TcpEvaluator implements MatchEvaluator {
   }
 }
 
+/** What all plain segments have of the flags that rules can ask for, but for PSH, which some have. */
+const PLAIN_FLAGS = TcpFlag.Ack;
+
+/** True where the flags besides PSH already keep plain segments out (or, negated, let them in). */
+function ignoresPsh({ mask, compare }: FlagCondition): boolean {
+  return (
+    (mask & TcpFlag.Psh) === 0 || (PLAIN_FLAGS & mask & ~TcpFlag.Psh) !== (compare & ~TcpFlag.Psh)
+  );
+}
+
+function isSteady({ flags, option }: TcpValues): boolean {
+  return option === null && (flags === null || ignoresPsh(flags));
+}
+
+function neverFitsPlain({ flags }: TcpValues): boolean {
+  if (flags === null || !ignoresPsh(flags)) return false;
+  return ((PLAIN_FLAGS & flags.mask) === flags.compare) === flags.negated;
+}
+
 export const tcp = defineMatch<TcpValues>({
   name: 'tcp',
   protocol: Proto.Tcp,
@@ -175,5 +194,7 @@ export const tcp = defineMatch<TcpValues>({
   },
   // Options that are cut short may drop a whole packet.
   bounds: (value) => (value.option === null ? portBounds(value) : null),
+  steady: isSteady,
+  plainAnswer: (value) => (neverFitsPlain(value) ? false : null),
   evaluator: (values, { signal }) => new TcpEvaluator(values, signal),
 });

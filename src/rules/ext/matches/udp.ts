@@ -50,5 +50,6 @@ export const udp = defineMatch<PortValues>({
   list: ({ source, destination }, view) =>
     `udp${listPorts('spt', source, 'udp', view)}${listPorts('dpt', destination, 'udp', view)}`,
   bounds: portBounds,
+  steady: true,
   evaluator: (values, { signal }) => new UdpEvaluator(values, signal),
 });

@@ -178,6 +178,8 @@ export function icmpMatch(dialect: IcmpDialect): MatchExtension {
     initial: () => ({ type: dialect.hasAny ? ANY_TYPE : 0, min: 0, max: ANY_CODE, negated: false }),
     list: (value, view) => listIcmp(value, dialect, view),
     bounds: (value) => icmpBounds(value, dialect),
+    // Type and code of a query, or of its answer, are part of the connection.
+    steady: true,
     evaluator: (value, { signal }) => new IcmpEvaluator(value, dialect, signal),
   });
 }

@@ -136,6 +136,8 @@ export function optionsHeaderMatch({ name, header, what }: OptionsDialect): Matc
       if (length !== null) text += ` length:${length.negated ? '!' : ''}${length.bytes}`;
       return options.length === 0 ? text : `${text} opts ${formatOptions(options)}`;
     },
+    // Plain packets have no extension headers.
+    steady: true,
     evaluator: (value) => new OptionsEvaluator(header, value),
   });
 }

@@ -50,6 +50,12 @@ export function formatStates(mask: number): string {
     .join(',');
 }
 
+/** The answer for the packets of established connections; null where translation decides. */
+export function plainStateAnswer({ mask, negated }: Readonly<StateValues>): boolean | null {
+  if ((mask & CtStateBit.Established) !== 0) return !negated;
+  return (mask & NAT_BITS) === 0 ? negated : null;
+}
+
 export class StateEvaluator implements MatchEvaluator {
   private readonly mask: number;
   private readonly negated: boolean;

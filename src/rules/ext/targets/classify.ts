@@ -45,5 +45,6 @@ export const classify = defineTarget<ClassValues>({
   initial: () => ({ major: 0, minor: 0 }),
   list: ({ major, minor }) => `CLASSIFY set ${hex(major, 1)}:${hex(minor, 1)}`,
   unenforced: () => 'traffic classes are not set here: the next rule is asked',
+  steady: true,
   evaluator: () => goOn,
 });

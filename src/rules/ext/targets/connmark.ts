@@ -60,7 +60,11 @@ class ConnmarkEvaluator implements TargetEvaluator {
         ? this.shifted((before & ~this.ctMask) ^ this.value)
         : (before & ~this.ctMask) ^ this.shifted(ctx.mark & this.packetMask);
     // Only a change is an UPDATE of the connection (connmark_tg_shift).
-    if (after !== before) connection.mark = after;
+    if (after !== before) {
+      connection.mark = after;
+      // Rules before this one may answer the next packet otherwise.
+      if (ctx.trail !== null) ctx.trail.disturb();
+    }
     return Verdict.Continue;
   }
 
@@ -192,5 +196,7 @@ export const connmarkTarget = defineTarget<ConnmarkValues>({
     const side = shiftLeft ? 'left' : 'right';
     return `CONNMARK ${action}${shift === 0 ? '' : ` ${side}-shift-mark ${shift}`}`;
   },
+  // It comes to the same mark each time, or changes it each time: see `apply`.
+  steady: true,
   evaluator: (values) => new ConnmarkEvaluator(values),
 });

@@ -257,6 +257,8 @@ export const ct = defineTarget<CtValues>({
     if (events.length === 0 && expectEvents.length === 0) return null;
     return '--ctevents and --expevents narrow nothing here: listeners choose what they see';
   },
+  // Of a connection that is there a template says no more than its zone.
+  steady: ({ notrack }) => !notrack,
   evaluator: (values, { timeouts, comment }) =>
     new CtEvaluator(values, timeouts.get(values.timeout) ?? null, comment),
 });

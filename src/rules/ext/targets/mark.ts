@@ -57,5 +57,6 @@ export const markTarget = defineTarget<MarkChange>({
     throw new RuleFault('missing-option', words);
   },
   list: (value) => `MARK ${listMarkChange(value)}`,
+  steady: true,
   evaluator: (value) => new MarkEvaluator(value),
 });

@@ -103,6 +103,8 @@ export const nfqueue = defineTarget<QueueValues>({
   },
   unenforced: ({ bypass }) =>
     `no program can listen to queues here: the packet is ${bypass ? 'accepted' : 'dropped'}`,
+  // Nobody listens, so that all are accepted alike.
+  steady: ({ bypass }) => bypass,
   evaluator: ({ bypass }) => (bypass ? acceptAll : dropAll),
 });
 

@@ -50,6 +50,7 @@ export const secmark = defineTarget<{ context: string }>({
   initial: () => ({ context: '' }),
   list: ({ context }) => `SECMARK selctx ${context}`,
   unenforced: () => 'packets have no security context here: the next rule is asked',
+  steady: true,
   evaluator: () => goOn,
 });
 
@@ -82,5 +83,6 @@ export const connsecmark = defineTarget<{ mode: Copy | null }>({
   },
   list: ({ mode }) => `CONNSECMARK ${mode ?? ''}`,
   unenforced: () => 'packets have no security context here: the next rule is asked',
+  steady: true,
   evaluator: () => goOn,
 });

@@ -4,7 +4,7 @@ import { type CompileScope, defineTarget, type TargetEvaluator } from '../../ext
 import { parseUnsigned } from '../../numbers.ts';
 import { type OptionSpec, shown } from '../../options.ts';
 import { Found, type LiveSet, SetQuestion } from '../../sets/live.ts';
-import { liveSet, liveSetToAdd } from '../../sets/live-sets.ts';
+import { liveSet, liveSetToAdd, liveSetToChange } from '../../sets/live-sets.ts';
 import { formatSetReference, parseSetReference, type SetReference } from '../parts/set-flags.ts';
 
 /** `-j SET`: puts the packet's element in a set, takes it out, or maps it to a mark (xt_SET). */
@@ -115,7 +115,7 @@ class SetTargetEvaluator implements TargetEvaluator {
     this.addQuestion = questionOf(add);
     this.addQuestion.refresh = values.exist;
     this.addQuestion.timeout = Math.min(values.timeout, LONGEST_TIMEOUT);
-    this.removeSet = remove === null ? null : liveSet(remove.set, scope);
+    this.removeSet = remove === null ? null : liveSetToChange(remove.set, scope);
     this.removeQuestion = questionOf(remove);
     this.mapSet = map === null ? null : liveSet(map.set, scope);
     this.mapQuestion = questionOf(map);

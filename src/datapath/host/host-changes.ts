@@ -29,6 +29,8 @@ export interface HostChange {
 interface UndoStep {
   readonly what: string;
   readonly device: string;
+  /** Which datapath made it; absent in files of earlier versions, which had `capture` only. */
+  readonly datapath?: string;
   readonly undo: readonly string[];
 }
 
@@ -42,6 +44,8 @@ interface State {
 export interface HostChangesOptions {
   /** Where the undo list is kept, one file per network namespace. */
   readonly stateFile: string;
+  /** Whose changes these are: those of another datapath are taken back once this one is in force. */
+  readonly datapath: string;
   readonly log?: (line: string) => void;
   readonly run?: CommandRunner;
   /** Start time of a process, '' where it does not run. For tests. */
@@ -56,6 +60,7 @@ export interface HostChangesOptions {
  */
 export class HostChanges {
   private readonly stateFile: string;
+  private readonly datapath: string;
   private readonly log: (line: string) => void;
   private readonly run: CommandRunner;
   private readonly startTimeOf: (pid: number) => string;
@@ -65,6 +70,7 @@ export class HostChanges {
 
   constructor(options: HostChangesOptions) {
     this.stateFile = options.stateFile;
+    this.datapath = options.datapath;
     this.log = options.log ?? (() => undefined);
     this.run = options.run ?? runCommand;
     this.startTimeOf = options.startTimeOf ?? startTime;
@@ -89,9 +95,7 @@ export class HostChanges {
     this.steps = [...state.steps];
     this.adopted = new Set(this.steps);
     const count = this.steps.length;
-    this.log(
-      `capture: process ${state.pid} ended without cleaning up; taking over its ${count} changes`,
-    );
+    this.log(`process ${state.pid} ended without cleaning up; taking over its ${count} changes`);
     return count;
   }
 
@@ -102,7 +106,12 @@ export class HostChanges {
       return;
     }
     const { what, device, undo } = change;
-    this.steps.push({ what, device, undo });
+    // Made before on a device that has gone and come again: one way back is enough.
+    if (this.steps.some((step) => isSame(step.undo, undo))) {
+      this.run(change.run);
+      return;
+    }
+    this.steps.push({ what, device, datapath: this.datapath, undo });
     this.write();
     try {
       this.run(change.run);
@@ -113,17 +122,19 @@ export class HostChanges {
     }
   }
 
-  private isAdopted(change: HostChange): boolean {
-    const wanted = change.undo.join(' ');
-    return [...this.adopted].some((step) => step.undo.join(' ') === wanted);
+  /** Whether an earlier process has made this change, and it is still on the list. */
+  isAdopted(change: HostChange): boolean {
+    return [...this.adopted].some((step) => isSame(step.undo, change.undo));
   }
 
   /**
    * The start has succeeded: takes back what was taken over for interfaces that are not managed any
-   * more. What remains is undone at the end like everything else.
+   * more, and what another datapath had done. What remains is undone at the end like everything else.
    */
   settle(managed: readonly string[]): void {
-    const forgotten = [...this.adopted].filter(({ device }) => !managed.includes(device));
+    const forgotten = [...this.adopted].filter(
+      ({ device, datapath = 'capture' }) => datapath !== this.datapath || !managed.includes(device),
+    );
     this.adopted.clear();
     if (forgotten.length === 0) return;
     this.steps = this.steps.filter((step) => !forgotten.includes(step));
@@ -161,7 +172,7 @@ export class HostChanges {
     try {
       this.run(step.undo);
     } catch (error) {
-      this.log(`capture: not undone: ${step.what}: ${failureText(error)}`);
+      this.log(`not undone: ${step.what}: ${failureText(error)}`);
     }
   }
 
@@ -214,9 +225,13 @@ export class HostChanges {
     try {
       rmSync(this.stateFile, { force: true });
     } catch (error) {
-      this.log(`capture: cannot remove ${this.stateFile}: ${failureText(error)}`);
+      this.log(`cannot remove ${this.stateFile}: ${failureText(error)}`);
     }
   }
+}
+
+function isSame(one: readonly string[], other: readonly string[]): boolean {
+  return one.join(' ') === other.join(' ');
 }
 
 /** `execFileSync` with a limit in time. The programs are found in PATH and in the sbin directories. */

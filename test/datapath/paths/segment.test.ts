@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { TcpSegmenter } from '../../../src/datapath/capture/segment.ts';
+import { TcpSegmenter } from '../../../src/datapath/paths/segment.ts';
 import type { Packet } from '../../../src/wire/index.ts';
 import { destinationOptions } from '../../support/ipv6-extensions.ts';
 import { buildTcp, loadPacket, type TcpOptions } from '../../support/packets.ts';

@@ -13,19 +13,23 @@ export function needRoot(uid: number | undefined): void {
   );
 }
 
-/** Throws 'program-missing' where `ip` or `tc` is not there; says so in the log for `ethtool`. */
-export function needPrograms(run: CommandRunner, log: (line: string) => void): void {
-  for (const program of ['ip', 'tc']) {
-    if (canRun(run, [program, '-V'])) continue;
+/** Throws 'program-missing' where one of these is not there: `ip`, `tc`, `ethtool`. */
+export function needPrograms(run: CommandRunner, programs: readonly string[]): void {
+  for (const program of programs) {
+    const isEthtool = program === 'ethtool';
+    if (canRun(run, [program, isEthtool ? '--version' : '-V'])) continue;
     throw new DatapathUnavailable(
       'program-missing',
       `the program ${program} cannot be run`,
-      'apt-get install iproute2',
+      `apt-get install ${isEthtool ? program : 'iproute2'}`,
     );
   }
-  if (!canRun(run, ['ethtool', '--version'])) {
-    log('capture: ethtool is missing: offloads stay as they are (apt-get install ethtool)');
-  }
+}
+
+/** Says in the log where `ethtool` is missing to a datapath that can do without. */
+export function missEthtool(run: CommandRunner, log: (line: string) => void): void {
+  if (canRun(run, ['ethtool', '--version'])) return;
+  log('ethtool is missing: offloads stay as they are (apt-get install ethtool)');
 }
 
 function canRun(run: CommandRunner, argv: readonly string[]): boolean {
@@ -39,5 +43,5 @@ function canRun(run: CommandRunner, argv: readonly string[]): boolean {
 
 /** One state file for each network namespace: interface names mean something within one only. */
 export function stateFileOf(runDir: string, namespaceFile = '/proc/self/ns/net'): string {
-  return join(runDir, `capture-${statSync(namespaceFile).ino}.json`);
+  return join(runDir, `host-${statSync(namespaceFile).ino}.json`);
 }

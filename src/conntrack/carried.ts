@@ -1,0 +1,232 @@
+import type { Clock } from '../base/index.ts';
+import { type Packet, Proto, TcpFlag } from '../wire/index.ts';
+import { Direction, type DirectionCode, Status } from './constants.ts';
+import { Field, ROW_WORDS } from './fields.ts';
+import { isUdpStream } from './protocols/udp.ts';
+import type { ConntrackSettings } from './settings.ts';
+import type { ConntrackTable } from './table.ts';
+import {
+  BOTH_SIDES_WORDS,
+  copySides,
+  fitsKnownWindows,
+  presumeLast,
+  takeSides,
+} from './tcp/carried-sides.ts';
+import { tcpLifetime } from './tcp/lifetime.ts';
+import { TcpIndex, TcpState } from './tcp/states.ts';
+import { SideFlag, sideFlags } from './tcp/words.ts';
+import type { Timeouts } from './timeouts.ts';
+
+/**
+ * Whoever passes on packets of connections without the tracker seeing each of them. What it hands
+ * back it settles first, through `Conntrack.settle`.
+ */
+export interface FlowCarrier {
+  /** Settles what it has counted of this connection. */
+  collect(row: number): void;
+  /** TCP: copies what it knows of both sides, in the order of the row. False: nothing. */
+  readSides(row: number, into: Int32Array): boolean;
+  /** TCP: what has changed since `readSides`; words that moved on meanwhile stay. */
+  writeSides(row: number, before: Int32Array, after: Int32Array): void;
+  /** Gives a connection back, both directions, settled. */
+  withdraw(row: number): void;
+  withdrawAll(): void;
+}
+
+/** All that is noted of a connection that the carrier has something of. */
+const OF_CARRIER = Status.InGate | Status.Strays | Status.OriginalComesIn | Status.ReplyComesIn;
+const STRAYS_AT = 24;
+const STRAYS_BITS = 3;
+/** Of one direction, at its place in the status. */
+const STRAYS = (1 << STRAYS_BITS) - 1;
+
+/**
+ * Connections of which packets pass elsewhere. Sees to it that what is known of them here is true
+ * whenever somebody asks: counters and lifetimes are collected, windows brought up to date before a
+ * segment is judged, and the connection is taken back before anything about it changes.
+ */
+export class CarriedFlows {
+  private readonly table: ConntrackTable;
+  private readonly clock: Clock;
+  private readonly settings: ConntrackSettings;
+  private carrier: FlowCarrier | null = null;
+  /** What the carrier knew of both sides when the segment in hand came, and what is known now. */
+  private readonly before = new Int32Array(BOTH_SIDES_WORDS);
+  private readonly after = new Int32Array(BOTH_SIDES_WORDS);
+  private readonly settled = new Int32Array(BOTH_SIDES_WORDS);
+  private hasSides = false;
+
+  constructor(table: ConntrackTable, clock: Clock, settings: ConntrackSettings) {
+    this.table = table;
+    this.clock = clock;
+    this.settings = settings;
+  }
+
+  /** Changes the carrier; the one before gives everything back. */
+  setCarrier(carrier: FlowCarrier | null): void {
+    this.withdrawAll();
+    this.carrier = carrier;
+  }
+
+  /** Brings the counters and the time of a connection up to date. */
+  collect(row: number): void {
+    if (this.table.hasStatus(row, Status.Carried)) this.carrier?.collect(row);
+  }
+
+  /** Takes a connection back: its next packets come here. To be called before it changes. */
+  withdraw(row: number): void {
+    const { table } = this;
+    if (!table.hasStatus(row, Status.InGate)) return;
+    this.carrier?.withdraw(row);
+    table.removeStatus(row, OF_CARRIER);
+  }
+
+  /** Takes all of them back. Goes through the whole table. */
+  withdrawAll(): void {
+    const { table } = this;
+    if (this.carrier === null) return;
+    this.carrier.withdrawAll();
+    for (let row = 0; row < table.highWater; row++) table.removeStatus(row, OF_CARRIER);
+  }
+
+  /** Packets of a direction pass elsewhere from now on; `comesIn`: up to this host. */
+  noteCarried(row: number, direction: DirectionCode, comesIn: boolean): void {
+    const bits = Status.OriginalCarried | (comesIn ? Status.OriginalComesIn : 0);
+    const isReply = direction === Direction.Reply;
+    const ofReply = Status.ReplyCarried | (comesIn ? Status.ReplyComesIn : 0);
+    this.table.addStatus(row, isReply ? ofReply : bits);
+  }
+
+  noteKnown(row: number): void {
+    this.table.addStatus(row, Status.KnownToCarrier);
+  }
+
+  /** The carrier would not have a direction: it is offered again some packets later. */
+  noteRefused(row: number, direction: DirectionCode): void {
+    this.table.addStatus(row, 1 << (STRAYS_AT + direction * STRAYS_BITS));
+  }
+
+  /**
+   * Whether a direction is to be offered to the carrier with the packet in hand. Not while it is
+   * carried: such packets were on their way when it was taken over. If they go on coming it is taken
+   * back, to be offered anew as things stand now: it comes in by another way, or has counted too much.
+   */
+  mayOffer(row: number, direction: DirectionCode): boolean {
+    const { table } = this;
+    const status = table.get(row, Field.Status);
+    const shift = STRAYS_AT + direction * STRAYS_BITS;
+    const strays = (status >>> shift) & STRAYS;
+    const isCarried = (status & (Status.OriginalCarried << direction)) !== 0;
+    if (!isCarried && strays === 0) return true;
+    const next = (strays + 1) & STRAYS;
+    table.set(row, Field.Status, (status & ~(STRAYS << shift)) | (next << shift));
+    if (isCarried && next === 0) this.withdraw(row);
+    return false;
+  }
+
+  /** TCP: see `fitsKnownWindows`. */
+  fitsWindows(row: number, direction: DirectionCode, packet: Packet): boolean {
+    return fitsKnownWindows(this.table.rows, row, direction, packet);
+  }
+
+  /** TCP: both sides as they are known here. */
+  copySides(row: number, into: Int32Array): void {
+    copySides(this.table.rows, row, into);
+  }
+
+  /** TCP: puts into a connection's row what was seen of both sides elsewhere. */
+  takeSides(row: number, sides: Int32Array): void {
+    takeSides(this.table.rows, row, sides);
+  }
+
+  /**
+   * TCP: whether the windows can be watched. Not those of a connection that was picked up in
+   * mid-stream: how they are scaled is not known. With `tcp_be_liberal` they can: segments outside
+   * are seen here, and let pass.
+   */
+  checksWindows(row: number): boolean {
+    return (this.sideFlags(row) & SideFlag.BeLiberal) === 0;
+  }
+
+  private sideFlags(row: number): number {
+    const { rows } = this.table;
+    const at = row * ROW_WORDS;
+    return sideFlags(rows, at, Direction.Original) | sideFlags(rows, at, Direction.Reply);
+  }
+
+  /** A packet of a connection InGate has come: brings up to date what it will be judged by. */
+  beforePacket(row: number, direction: DirectionCode, packet: Packet): void {
+    const { carrier, table } = this;
+    this.hasSides = false;
+    if (carrier === null || !table.hasStatus(row, Status.Carried)) return;
+    if (packet.protocol === Proto.Tcp) {
+      this.hasSides = carrier.readSides(row, this.before);
+      if (!this.hasSides) return;
+      takeSides(table.rows, row, this.before);
+      presumeLast(table.rows, row, direction);
+    } else if (direction === Direction.Reply && !table.hasStatus(row, Status.SeenReply)) {
+      // The first answer changes what all later packets are: NEW becomes ESTABLISHED.
+      this.withdraw(row);
+    }
+  }
+
+  /** The packet has been judged: hands over what it taught, or takes back what is about to end. */
+  afterPacket(row: number, packet: Packet): void {
+    const { table } = this;
+    if (packet.protocol !== Proto.Tcp || !table.hasStatus(row, Status.InGate)) return;
+    if (this.hasSides) {
+      copySides(table.rows, row, this.after);
+      this.carrier?.writeSides(row, this.before, this.after);
+    }
+    // A SYN that is let pass may be about to begin the connection anew (`rememberIgnored`).
+    const isSyn = (packet.tcpFlags & TcpFlag.Syn) !== 0;
+    if (isSyn || table.get(row, Field.State) !== TcpState.Established) this.withdraw(row);
+  }
+
+  /**
+   * So many packets of a direction have passed elsewhere, the last one at `seenMs` of the clock:
+   * counts them and lets the connection live on from then, as its tracker would have. A settlement
+   * may be older than what was seen here: it does not shorten a life, except that of a connection
+   * in which something is amiss since.
+   */
+  settle(
+    row: number,
+    direction: DirectionCode,
+    packets: number,
+    bytes: number,
+    seenMs: number,
+    timeouts: Timeouts,
+  ): void {
+    const { table } = this;
+    table.countPackets(row, direction, packets, bytes);
+    const isTcp = table.protocol(row) === Proto.Tcp;
+    if (isTcp && this.carrier?.readSides(row, this.settled)) {
+      takeSides(table.rows, row, this.settled);
+    }
+    if (table.hasStatus(row, Status.FixedTimeout)) return;
+    const seconds = this.lifetime(row, timeouts);
+    const expires = (seenMs + seconds * 1000) | 0;
+    const longer = (expires - table.get(row, Field.ExpiresAt)) | 0;
+    const isOpen = isTcp && table.get(row, Field.State) === TcpState.Established;
+    const isAmiss = isOpen && seconds < timeouts.tcp[TcpState.Established]!;
+    if (longer > 0 || isAmiss) table.set(row, Field.ExpiresAt, expires);
+  }
+
+  /** How long a connection lives after a plain packet. */
+  private lifetime(row: number, timeouts: Timeouts): number {
+    const { table, settings } = this;
+    switch (table.protocol(row)) {
+      case Proto.Tcp: {
+        const state = table.get(row, Field.State);
+        const { tcpMaxRetrans } = settings;
+        return tcpLifetime(table.rows, row, state, TcpIndex.Ack, timeouts, tcpMaxRetrans);
+      }
+      case Proto.Udp:
+        return isUdpStream(table, row, this.clock) ? timeouts.udpStream : timeouts.udp;
+      case Proto.Icmp:
+        return timeouts.icmp;
+      default:
+        return timeouts.icmpv6;
+    }
+  }
+}

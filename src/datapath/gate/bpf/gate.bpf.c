@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The gate's program: docs/gate.md. One section a program:
+ *
+ *     entry_ingress, entry_egress   at the hooks of every managed interface; they call the next two
+ *                                   through a map of programs, which the kernel empties when its
+ *                                   last owner ends: then everything passes
+ *     ingress, egress               what comes in, and what this host sends
+ *     reentry                       at the ingress of punt0: frames with the engine's instruction
+ *     segments                      at the ingress of punt1: what super-frames were cut into
+ *
+ * Needs Linux 5.10 (bpf_redirect_neigh() with a next hop). Attached by clsact as direct action: tcx
+ * does not know TC_ACT_STOLEN.
+ */
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <linux/pkt_cls.h>
+
+#include "helpers.h"
+#include "layout.h"
+#include "leave.h"
+#include "maps.h"
+#include "packet.h"
+#include "pass.h"
+#include "punt.h"
+#include "table.h"
+
+/* A section and a function of one name would be one symbol: hence the prefix of the functions. */
+char licence[] SECTION("license") = "Apache-2.0";
+
+/* What goes on to the rest of the hook, and to the kernel. */
+#define PASS TC_ACT_UNSPEC
+
+/* Marked by the program itself or by reentry: it has been decided on. */
+static __always_inline int was_decided(struct __sk_buff *skb, const struct config *config)
+{
+	if (config->mark == 0 || skb->mark != config->mark)
+		return 0;
+	skb->mark = 0;
+	return 1;
+}
+
+/*
+ * Looks a packet up; returns ACTION_NONE where the engine has to look at it as at a stranger's.
+ * What is not plain is looked up too: a FIN of a known connection goes ahead of strangers.
+ */
+static __always_inline __u32 look_up(const struct config *config, const struct packet *packet,
+				     struct match *match, __u32 ifindex, int family)
+{
+	if (!packet->is_keyed)
+		return ACTION_NONE;
+	find(config, packet, match, family);
+	if (!match->flow)
+		return ACTION_NONE;
+	return action_of(config, match, ifindex);
+}
+
+/* True of packets that the engine does not want, for now. */
+static __always_inline int may_pass(const struct packet *packet, const struct match *match)
+{
+	return packet->is_plain && direction_of(match)->bytes < BYTES_TO_COLLECT;
+}
+
+static __always_inline int receive(struct __sk_buff *skb, const struct config *config, int family)
+{
+	struct packet packet = {};
+	struct match match = {};
+	const struct hop *hop = 0;
+	__u32 event = COUNT_DELIVERED;
+	__u32 action;
+
+	read_packet(skb, &packet, family);
+	if (packet.is_neighbour_discovery)
+		return PASS;
+	/* Broadcast and multicast are nobody's flow. */
+	if (skb->pkt_type != PACKET_HOST)
+		return TO_ENGINE_STRANGER;
+	action = look_up(config, &packet, &match, skb->ifindex, family);
+	if (action == ACTION_NONE)
+		return TO_ENGINE_STRANGER;
+	if ((action != ACTION_FORWARD && action != ACTION_LOCAL) || !may_pass(&packet, &match))
+		return TO_ENGINE;
+	if (action == ACTION_FORWARD) {
+		event = COUNT_FORWARDED;
+		hop = way_out(skb, &match, &packet, family);
+		if (!hop)
+			return TO_ENGINE;
+	}
+	return pass(skb, config, &match, &packet, hop, event, family);
+}
+
+static __always_inline int send(struct __sk_buff *skb, const struct config *config, int family)
+{
+	struct packet packet = {};
+	struct match match = {};
+	__u32 action;
+
+	read_packet(skb, &packet, family);
+	if (packet.is_neighbour_discovery)
+		return PASS;
+	action = look_up(config, &packet, &match, skb->ifindex, family);
+	if (action == ACTION_NONE)
+		return TO_ENGINE_STRANGER;
+	if (action != ACTION_OUT || !may_pass(&packet, &match))
+		return TO_ENGINE;
+	return pass(skb, config, &match, &packet, 0, COUNT_SENT, family);
+}
+
+static __always_inline int settle(struct __sk_buff *skb, const struct config *config, int is_output,
+				  int verdict)
+{
+	if (verdict == TO_ENGINE || verdict == TO_ENGINE_STRANGER)
+		return punt(skb, config, is_output, verdict == TO_ENGINE);
+	return verdict;
+}
+
+/* Packet sockets write frames past the kernel's hooks, and past ours. */
+static __always_inline int is_from_packet_socket(struct __sk_buff *skb)
+{
+	struct bpf_sock *socket = skb->sk;
+
+	return socket && socket->family == AF_PACKET;
+}
+
+SECTION("entry_ingress")
+int gate_entry_ingress(struct __sk_buff *skb)
+{
+	bpf_tail_call(skb, &programs, PROGRAM_INGRESS);
+	return PASS;
+}
+
+SECTION("entry_egress")
+int gate_entry_egress(struct __sk_buff *skb)
+{
+	bpf_tail_call(skb, &programs, PROGRAM_EGRESS);
+	return PASS;
+}
+
+SECTION("ingress")
+int gate_ingress(struct __sk_buff *skb)
+{
+	const struct config *config = configuration();
+	int verdict = PASS;
+
+	if (!config)
+		return TC_ACT_SHOT;
+	/* With a tag it belongs to the VLAN's device, where it comes by again. */
+	if (skb->vlan_present || skb->pkt_type == PACKET_OTHERHOST || was_decided(skb, config))
+		return PASS;
+	if (skb->protocol == net16(ETH_P_IP))
+		verdict = receive(skb, config, FAMILY_V4);
+	else if (skb->protocol == net16(ETH_P_IPV6))
+		verdict = receive(skb, config, FAMILY_V6);
+	return settle(skb, config, 0, verdict);
+}
+
+SECTION("egress")
+int gate_egress(struct __sk_buff *skb)
+{
+	const struct config *config = configuration();
+	int verdict = PASS;
+
+	if (!config)
+		return TC_ACT_SHOT;
+	if (was_decided(skb, config) || skb->vlan_present || is_from_packet_socket(skb))
+		return PASS;
+	if (skb->protocol == net16(ETH_P_IP))
+		verdict = send(skb, config, FAMILY_V4);
+	else if (skb->protocol == net16(ETH_P_IPV6))
+		verdict = send(skb, config, FAMILY_V6);
+	return settle(skb, config, 1, verdict);
+}
+
+/* Both MACs of a frame that comes by the punt pair. */
+struct instructions {
+	struct instruction destination;
+	struct instruction source;
+};
+
+static __always_inline int bad_instruction(void)
+{
+	count(COUNT_BAD_INSTRUCTION);
+	return TC_ACT_SHOT;
+}
+
+/* Out by a hop: the next hop's address, or else where the packet is addressed to. */
+static __always_inline int reenter_forward(struct __sk_buff *skb, const struct config *config,
+					   const struct instruction *where)
+{
+	const int is_v4 = skb->protocol == net16(ETH_P_IP);
+	__u32 number = number_of(where);
+	const struct hop *hop = bpf_map_lookup_elem(&hops, &number);
+	__u32 destination[4] = {};
+	long failure;
+
+	if (!hop || where->kind != INSTRUCTION || where->op != 0)
+		return bad_instruction();
+	if (is_v4)
+		failure = bpf_skb_load_bytes(skb, ETH_HLEN + 16, destination, 4);
+	else
+		failure = bpf_skb_load_bytes(skb, ETH_HLEN + 24, destination, 16);
+	if (failure || (!is_v4 && skb->protocol != net16(ETH_P_IPV6)))
+		return bad_instruction();
+	count(COUNT_REENTERED);
+	if (is_v4)
+		return leave(skb, config, hop, destination, FAMILY_V4);
+	return leave(skb, config, hop, destination, FAMILY_V6);
+}
+
+/* Up the stack, as received on the interface: so that rp_filter and sockets see it come from there. */
+static __always_inline int reenter_up(struct __sk_buff *skb, const struct config *config,
+				      __u32 ifindex, const struct instruction *mac)
+{
+	if (bpf_skb_store_bytes(skb, MAC_DESTINATION, mac, ETH_ALEN, 0))
+		return bad_instruction();
+	count(COUNT_REENTERED);
+	skb->mark = config->mark;
+	return bpf_redirect(ifindex, BPF_F_INGRESS);
+}
+
+SECTION("reentry")
+int gate_reentry(struct __sk_buff *skb)
+{
+	const struct config *config = configuration();
+	struct instructions frame;
+
+	if (!config || bpf_skb_load_bytes(skb, 0, &frame, sizeof(frame)))
+		return TC_ACT_SHOT;
+	/* The kernel sends frames of its own on such a device (IPv6 router solicitations, MLD). */
+	if (frame.destination.kind != INSTRUCTION)
+		return TC_ACT_SHOT;
+	if (frame.destination.op == REENTRY_FORWARD)
+		return reenter_forward(skb, config, &frame.source);
+	if (frame.destination.op == REENTRY_UP)
+		return reenter_up(skb, config, number_of(&frame.destination), &frame.source);
+	return bad_instruction();
+}
+
+static __always_inline int is_known_segment(struct __sk_buff *skb, const struct config *config,
+					    __u32 ifindex, int family)
+{
+	struct packet packet = {};
+	struct match match = {};
+
+	read_packet(skb, &packet, family);
+	return look_up(config, &packet, &match, ifindex, family) != ACTION_NONE;
+}
+
+SECTION("segments")
+int gate_segments(struct __sk_buff *skb)
+{
+	const struct config *config = configuration();
+	struct instructions frame;
+	struct punt head = { .length = skb->len, .flags = PUNT_SEGMENT, .uid = NO_UID };
+	const struct instruction *instruction = &frame.destination;
+	__u8 kind = INSTRUCTION;
+	int is_known = 0;
+
+	if (!config || bpf_skb_load_bytes(skb, 0, &frame, sizeof(frame)))
+		return TC_ACT_SHOT;
+	if (skb->mark == segment_mark(config, 1)) {
+		instruction = &frame.source;
+		kind = INSTRUCTION_OUTPUT;
+		head.flags |= PUNT_OUTPUT;
+		head.uid = owner(skb);
+	} else if (skb->mark != segment_mark(config, 0)) {
+		return TC_ACT_SHOT;
+	}
+	if (instruction->kind != kind || instruction->op != REENTRY_SEGMENT)
+		return TC_ACT_SHOT;
+	head.ifindex = number_of(instruction);
+	if (skb->protocol == net16(ETH_P_IP))
+		is_known = is_known_segment(skb, config, head.ifindex, FAMILY_V4);
+	else if (skb->protocol == net16(ETH_P_IPV6))
+		is_known = is_known_segment(skb, config, head.ifindex, FAMILY_V6);
+	return record(skb, &head, is_known);
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Passes packets of flows that the engine has handed over, or says that they are for the engine. */
+#ifndef PINHOLE_GATE_PASS_H
+#define PINHOLE_GATE_PASS_H
+
+#include <linux/pkt_cls.h>
+
+#include "leave.h"
+#include "maps.h"
+#include "table.h"
+#include "translate.h"
+#include "window.h"
+
+/* No TC_ACT_*: the engine shall have it, as a stranger's or as one of a connection that it knows. */
+#define TO_ENGINE_STRANGER (-2)
+#define TO_ENGINE (-3)
+
+static __always_inline struct direction *direction_of(const struct match *match)
+{
+	return &match->flow->directions[match->direction];
+}
+
+/*
+ * The action of a flow that was found; ACTION_NONE where the packet's direction was not taken over,
+ * came in elsewhere, or was decided by older rules or routes.
+ */
+static __always_inline __u32 action_of(const struct config *config, const struct match *match,
+				       __u32 ifindex)
+{
+	const struct direction *direction = direction_of(match);
+
+	if (direction->way >> 8 != ifindex || direction->hop >> 16 != config->generation)
+		return ACTION_NONE;
+	return direction->way & ACTION_MASK;
+}
+
+/* Counts as nf_conntrack_acct.c does: a super-frame is one packet. */
+static __always_inline void account(const struct config *config, const struct match *match,
+				    const struct packet *packet)
+{
+	struct direction *direction = direction_of(match);
+	const __u32 now = config->now_ms;
+
+	__sync_fetch_and_add(&direction->packets, 1);
+	__sync_fetch_and_add(&direction->bytes, packet->length);
+	if (match->flow->last_seen_ms != now)
+		match->flow->last_seen_ms = now;
+}
+
+/* RFC 1122 section 3.3.3; of a super-frame what counts is a frame cut from it. */
+static __always_inline int is_too_big(struct __sk_buff *skb, const struct packet *packet,
+				      const struct hop *hop, int family)
+{
+	const __u32 segment = skb->gso_size;
+	__u32 header = L4_SHORTEST;
+
+	if (likely(segment == 0))
+		return packet->length > hop->mtu;
+	if (packet->protocol == IPPROTO_TCP)
+		header = packet->header;
+	return IP_HEADER(family) + header + segment > hop->mtu;
+}
+
+static __always_inline int is_in_window(struct __sk_buff *skb, const struct match *match,
+					const struct packet *packet, int family)
+{
+	if (packet->protocol != IPPROTO_TCP || (match->flow->meta >> 24 & FLOW_CHECK_WINDOW) == 0)
+		return 1;
+	if (fits_windows(skb, packet, match->flow, match->direction, family))
+		return 1;
+	count(COUNT_OUT_OF_WINDOW);
+	return 0;
+}
+
+/* Bytes behind the datagram fill a frame up (IEEE 802.3), and end here, as in ip_rcv_core(). */
+static __always_inline int cut_padding(struct __sk_buff *skb, const struct packet *packet)
+{
+	const __u32 length = ETH_HLEN + packet->length;
+
+	if (likely(skb->len == length))
+		return 0;
+	return bpf_skb_change_tail(skb, length, 0);
+}
+
+/* The hop of a flow that is forwarded, where this packet can take it; else NULL. */
+static __always_inline const struct hop *way_out(struct __sk_buff *skb, const struct match *match,
+						 const struct packet *packet, int family)
+{
+	__u32 number = direction_of(match)->hop & 0xffff;
+	const struct hop *hop = bpf_map_lookup_elem(&hops, &number);
+
+	if (!hop || packet->ttl <= 1)
+		return 0;
+	if (is_too_big(skb, packet, hop, family)) {
+		count(COUNT_TOO_BIG);
+		return 0;
+	}
+	return hop;
+}
+
+/*
+ * Passes a plain packet of a known flow: by the hop, or on to the kernel where that is NULL. What is
+ * TO_ENGINE then has not been touched.
+ */
+static __always_inline int pass(struct __sk_buff *skb, const struct config *config,
+				const struct match *match, const struct packet *packet,
+				const struct hop *hop, __u32 event, int family)
+{
+	struct translation to;
+
+	if (packet->ttl == 0 || !is_in_window(skb, match, packet, family))
+		return TO_ENGINE;
+	account(config, match, packet);
+	translation_of(match, packet, &to, family);
+	translate(skb, packet, &to, hop != 0, family);
+	count(event);
+	if (!hop)
+		return TC_ACT_UNSPEC;
+	if (cut_padding(skb, packet))
+		return TC_ACT_SHOT;
+	return leave(skb, config, hop, to.destination, family);
+}
+
+#endif

@@ -1,0 +1,23 @@
+/**
+ * flows: this process's side of the memory that it shares with the gate's program. Which flows the
+ * program forwards, how, out of where; what it has counted; what it knows of TCP windows.
+ *
+ * Everything works on words handed in: views of mapped BPF arrays, or plain arrays in tests. Nothing
+ * here makes a system call. The program reads the memory at any time, on other processors: what it
+ * finds is always a whole flow. Hot: `install`, `collect`, `readSides`, `writeSides`, `withdraw` and
+ * `collectSome` allocate nothing. Cold: `initialise`, `flowsOf`, `SharedFlows.over`.
+ */
+export { HopTable } from './hops.ts';
+export type { GateInterfaces } from './instructions.ts';
+export {
+  bucketsFor,
+  type FlowMemory,
+  type FlowMemoryCode,
+  FlowMemoryError,
+  type FlowMemorySettings,
+  initialise,
+  MOST_UNITS,
+  mustBeLittleEndian,
+} from './memory.ts';
+export { SharedFlows, type SharedFlowsParts } from './shared-flows.ts';
+export { flowsOf, type UsedDirection, type UsedFlow, type UsedHop } from './used-flows.ts';

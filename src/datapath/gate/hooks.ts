@@ -1,0 +1,169 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  type CommandRunner,
+  DatapathUnavailable,
+  failureText,
+  type HostChange,
+  type HostChanges,
+} from '../host/index.ts';
+import type { OnExit } from '../live.ts';
+import { type LinkJson, parseIpJson } from '../routes/index.ts';
+import type { KernelPart } from './kernel-part.ts';
+import {
+  addClsact,
+  attachProgram,
+  filterQuery,
+  foreignFilters,
+  type Hook,
+  hasClsact,
+  type ProgramName,
+  PUNT0,
+  PUNT1,
+  puntPair,
+  puntPairSettings,
+  tcxPrograms,
+} from './sys/index.ts';
+
+export interface HooksParts {
+  readonly changes: HostChanges;
+  readonly kernel: KernelPart;
+  readonly onExit: OnExit | null;
+  readonly runDir: string;
+  readonly run: CommandRunner;
+  readonly log: (line: string) => void;
+}
+
+/** Kernel indexes of the punt pair. */
+export interface PairIndexes {
+  readonly punt0: number;
+  readonly punt1: number;
+}
+
+/**
+ * Where the gate's programs sit on the host. Every change goes through `HostChanges`. Throws
+ * `DatapathUnavailable` where the host refuses.
+ */
+export class Hooks {
+  /** Names of the interfaces that are the gate's own. */
+  readonly pair = [PUNT0, PUNT1] as const;
+  private readonly parts: HooksParts;
+  private hasPair = false;
+  private pathOf: ((program: ProgramName) => string) | null = null;
+
+  constructor(parts: HooksParts) {
+    this.parts = parts;
+  }
+
+  /** Programs can be put at hooks while `use` runs. */
+  withPrograms(use: () => void): void {
+    const { kernel, onExit, runDir } = this.parts;
+    if (onExit === 'open') kernel.openEntries();
+    kernel.withNames(join(runDir, `gate-${process.pid}`), (pathOf) => {
+      this.pathOf = pathOf;
+      try {
+        if (!this.hasPair) this.attachPair();
+        use();
+      } finally {
+        this.pathOf = null;
+      }
+    });
+  }
+
+  /** Makes the punt pair, or takes over the one that a former process has left. */
+  makePair(): PairIndexes {
+    const { changes, run } = this.parts;
+    const pair = puntPair();
+    const isThere = this.linkIndex(PUNT0) > 0;
+    if (isThere && !changes.isAdopted(pair)) {
+      throw new DatapathUnavailable(
+        'interface-taken',
+        `an interface ${PUNT0} is there already, and is none of a former start`,
+        `remove or rename it: ip link del ${PUNT0}`,
+      );
+    }
+    // Of a former one that is gone nothing can be set: it is made anew.
+    this.apply(isThere ? pair : { ...pair, again: pair.run });
+    for (const command of puntPairSettings(existsSync('/proc/sys/net/ipv6'))) {
+      inWords(command, () => run(command));
+    }
+    return { punt0: this.linkIndex(PUNT0), punt1: this.linkIndex(PUNT1) };
+  }
+
+  /** Puts the programs at both hooks of a managed interface. */
+  attachTo(link: LinkJson): void {
+    const { kernel, onExit, run, log } = this.parts;
+    this.makeRoom(link.ifname);
+    for (const hook of ['ingress', 'egress'] as const) {
+      const others = [
+        ...tcxPrograms(kernel.bpf, link.ifindex, hook),
+        ...foreignFilters(run(filterQuery(link.ifname, hook))),
+      ];
+      for (const other of others) log(`gate: ${link.ifname} ${hook}: there is also a ${other}`);
+      this.attach(link.ifname, hook, onExit === 'open' ? `entry_${hook}` : hook);
+    }
+  }
+
+  /** Ids of all programs at the hooks of interfaces, ours or not. */
+  programIds(devices: readonly string[]): number[] {
+    return devices.flatMap((device) => [
+      ...this.idsAt(device, 'ingress'),
+      ...this.idsAt(device, 'egress'),
+    ]);
+  }
+
+  private idsAt(device: string, hook: Hook): number[] {
+    try {
+      const text = this.parts.run(filterQuery(device, hook));
+      const shown = parseIpJson<{
+        readonly options?: { readonly prog?: { readonly id?: number } };
+      }>(text);
+      return shown.flatMap(({ options }) => options?.prog?.id ?? []);
+    } catch {
+      // No such interface, or no hook on it.
+      return [];
+    }
+  }
+
+  private attachPair(): void {
+    this.makeRoom(PUNT0);
+    this.makeRoom(PUNT1);
+    this.attach(PUNT0, 'ingress', 'reentry');
+    this.attach(PUNT1, 'ingress', 'segments');
+    this.hasPair = true;
+  }
+
+  private makeRoom(device: string): void {
+    if (!hasClsact(this.parts.run, device)) this.apply(addClsact(device));
+  }
+
+  private attach(device: string, hook: Hook, program: ProgramName): void {
+    this.apply(attachProgram(device, hook, this.pathOf!(program)));
+  }
+
+  private apply(change: HostChange): void {
+    inWords(change.run, () => this.parts.changes.apply(change));
+  }
+
+  private linkIndex(name: string): number {
+    try {
+      const text = this.parts.run(['ip', '-j', 'link', 'show', 'dev', name]);
+      return parseIpJson<LinkJson>(text)[0]?.ifindex ?? 0;
+    } catch {
+      return 0;
+    }
+  }
+}
+
+function inWords(command: readonly string[], run: () => void): void {
+  try {
+    run();
+  } catch (error) {
+    throw new DatapathUnavailable(
+      'command-failed',
+      `${command.join(' ')}: ${failureText(error)}`,
+      'see "pinhole doctor"',
+      error,
+    );
+  }
+}

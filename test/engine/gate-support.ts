@@ -1,0 +1,125 @@
+/** A gate that forwards nothing: it records what it is offered, and tests say what has passed. */
+import assert from 'node:assert/strict';
+import type { DirectionCode } from '../../src/conntrack/index.ts';
+import { type FlowGate, type FlowOffer, GateAction } from '../../src/engine/index.ts';
+import { type GatewayOptions, makeGateway, type TestGateway } from '../support/gateway.ts';
+
+export type Offered = Omit<FlowOffer, 'original' | 'reply' | 'sides'> & {
+  readonly sides: Int32Array;
+};
+
+/** One connection in the gate. */
+class Held {
+  readonly directions: (Offered | null)[] = [null, null];
+  /** Packets, bytes and time of the last one, by direction; not yet settled. */
+  readonly counted = [
+    [0, 0, 0],
+    [0, 0, 0],
+  ];
+  sides = new Int32Array(8);
+}
+
+export class FakeGate implements FlowGate {
+  readonly offers: Offered[] = [];
+  readonly flows = new Map<number, Held>();
+  /** What happened, in order: `withdraw 0`, `collect 0`. */
+  readonly calls: string[] = [];
+  isFull = false;
+  private readonly gateway: TestGateway;
+
+  constructor(gateway: TestGateway) {
+    this.gateway = gateway;
+    gateway.engine.setFlowGate(this);
+  }
+
+  install(offer: FlowOffer): boolean {
+    const { original: _o, reply: _r, ...rest } = offer;
+    const copy = { ...rest, sides: offer.sides.slice() };
+    this.offers.push(copy);
+    if (this.isFull) return false;
+    const held = this.flows.get(offer.row) ?? new Held();
+    if (!this.flows.has(offer.row)) held.sides = copy.sides;
+    this.flows.set(offer.row, held);
+    held.directions[offer.direction] = copy;
+    return true;
+  }
+
+  collect(row: number): void {
+    this.calls.push(`collect ${row}`);
+    this.settle(row);
+  }
+
+  readSides(row: number, into: Int32Array): boolean {
+    const held = this.flows.get(row);
+    if (held === undefined) return false;
+    into.set(held.sides);
+    return true;
+  }
+
+  writeSides(row: number, before: Int32Array, after: Int32Array): void {
+    const held = this.flows.get(row);
+    assert.ok(held);
+    for (let i = 0; i < 8; i++) if (held.sides[i] === before[i]) held.sides[i] = after[i]!;
+  }
+
+  withdraw(row: number): void {
+    if (!this.flows.has(row)) return;
+    this.calls.push(`withdraw ${row}`);
+    this.settle(row);
+    this.flows.delete(row);
+  }
+
+  withdrawAll(): void {
+    for (const row of [...this.flows.keys()]) this.withdraw(row);
+  }
+
+  /** Packets pass through the gate, now. */
+  pass(row: number, direction: DirectionCode, packets: number, bytes: number): void {
+    const held = this.flows.get(row);
+    assert.ok(held?.directions[direction], 'the direction is in the gate');
+    const counted = held.counted[direction]!;
+    counted[0]! += packets;
+    counted[1]! += bytes;
+    counted[2] = this.gateway.clock.ms;
+  }
+
+  /** TCP data of one side passes, and is acknowledged. */
+  passData(row: number, from: DirectionCode, bytes: number): void {
+    const held = this.flows.get(row)!;
+    const packets = Math.ceil(bytes / 1448);
+    this.pass(row, from, packets, bytes + packets * 40);
+    const [mine, theirs] = from === 0 ? [0, 4] : [4, 0];
+    held.sides[mine]! += bytes;
+    held.sides[mine + 1]! += bytes;
+    held.sides[theirs + 3]! += bytes;
+  }
+
+  /** What the directions of a connection are in the gate for: `forward known`, `- local`. */
+  actions(row: number): string {
+    const names = Object.keys(GateAction).map((name) => name.toLowerCase());
+    const { directions } = this.flows.get(row) ?? { directions: [null, null] };
+    return directions.map((d) => (d === null ? '-' : names[d.action - 1])).join(' ');
+  }
+
+  private settle(row: number): void {
+    const held = this.flows.get(row);
+    if (held === undefined) return;
+    for (const direction of [0, 1] as const) {
+      const [packets, bytes, seenMs] = held.counted[direction]! as [number, number, number];
+      const offer = held.directions[direction];
+      if (packets === 0 || !offer) continue;
+      held.counted[direction] = [0, 0, 0];
+      this.gateway.engine.ledger.settle(row, direction, offer.path, packets, bytes, seenMs);
+    }
+  }
+}
+
+export interface Gated {
+  readonly gateway: TestGateway;
+  readonly gate: FakeGate;
+}
+
+export function makeGated(options: GatewayOptions = {}): Gated {
+  const gateway = makeGateway(options);
+  return { gateway, gate: new FakeGate(gateway) };
+}
