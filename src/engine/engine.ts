@@ -154,9 +154,11 @@ export class Engine {
     if (packet.protocol === Proto.Icmpv6 && isNeighbourDiscovery(packet.icmpType)) {
       return this.ignore();
     }
-    const { hooks } = this;
+    const { handover, hooks } = this;
+    const fault = transportFault(packet, decoded, this.checksums);
+    if (!hooks.track(packet, Hook.Prerouting, fault)) return this.stop();
+    if (handover.gate !== null) handover.consider(packet);
     const passed =
-      hooks.track(packet, Hook.Prerouting, transportFault(packet, decoded, this.checksums)) &&
       hooks.walk(TableId.Mangle, Hook.Prerouting) &&
       hooks.translate(packet, Hook.Prerouting, Manip.Destination);
     if (!passed) return this.stop();
@@ -179,6 +181,7 @@ export class Engine {
     if (decoded !== Decode.Ok) return this.ignore();
     this.leaveBy(outIf);
     if (!this.hooks.track(packet, Hook.Output, TrackReason.None)) return this.stop();
+    if (this.handover.gate !== null) this.handover.consider(packet);
     const way = this.own.output(packet);
     if (way === OwnWay.Nowhere) return this.stop();
     if (way === OwnWay.Home) return this.own.comeHome(packet) ? this.deliver() : this.stop();
@@ -220,7 +223,7 @@ export class Engine {
     context.templated = false;
     context.traced = false;
     context.socketUid = -1;
-    if (context.trail !== null) context.trail.begin();
+    if (this.handover.gate !== null) this.handover.begin();
   }
 
   private leaveBy(outIf: number): void {

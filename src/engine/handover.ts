@@ -103,7 +103,7 @@ export class Handover implements FlowLedger {
   setGate(gate: FlowGate | null): void {
     this.carried.setCarrier(gate);
     this.gate = gate;
-    this.context.trail = gate === null ? null : this.trail;
+    this.context.trail = null;
   }
 
   /** A packet of this direction has been routed: rules and answers may ask for other routes later. */
@@ -117,21 +117,44 @@ export class Handover implements FlowLedger {
     offer.hop3 = routes.hop3;
   }
 
-  /** The packet in hand has been let through: hands over its direction where all that follow will be. */
+  /** A packet begins its way. What the raw table says of it must be noted before it is tracked. */
+  begin(): void {
+    this.context.trail = this.trail;
+    this.trail.begin();
+  }
+
+  /** The packet has been tracked: only where its direction may be handed over is the rest noted. */
+  consider(packet: Packet): void {
+    if (!this.isCandidate(packet)) this.context.trail = null;
+  }
+
+  private isCandidate(packet: Packet): boolean {
+    const { row, direction } = this.flight;
+    const { table } = this;
+    if (row < 0) return false;
+    const status = table.get(row, Field.Status);
+    if ((status & (KEPT | Status.SeqAdjust)) !== 0 || table.helper(row) !== 0) return false;
+    return (
+      this.isRipe(packet, row, direction, status) &&
+      isPlain(packet) &&
+      !isZoned(table, row) &&
+      this.carried.mayOffer(row, direction)
+    );
+  }
+
+  /** The packet has been let through: hands over its direction where all that follow will be. */
   passed(packet: Packet, action: GateActionCode): void {
-    const { flight, gate, table } = this;
+    const { context, flight, gate, table } = this;
     const { row, direction } = flight;
     if (gate === null || row < 0) return;
-    const status = table.get(row, Field.Status);
-    if ((status & KEPT) !== 0 || quotesDatagram(packet)) return;
-    if (table.helper(row) !== 0 || (status & Status.SeqAdjust) !== 0) {
-      this.makeKnown(gate, row);
+    if (context.trail === null) {
+      const status = table.get(row, Field.Status);
+      if ((status & KEPT) !== 0 || quotesDatagram(packet)) return;
+      if (table.helper(row) !== 0 || (status & Status.SeqAdjust) !== 0) this.makeKnown(gate, row);
       return;
     }
-    if (!this.isRipe(packet, row, direction, status)) return;
-    if (!this.trail.steady || this.context.changed || !isPlain(packet)) return;
+    if (!this.trail.steady || context.changed) return;
     if (action === GateAction.Forward && packet.l3End - packet.l3Offset > this.offer.mtu) return;
-    if (isZoned(table, row) || !this.carried.mayOffer(row, direction)) return;
     this.install(gate, row, direction, action);
   }
 
@@ -150,6 +173,7 @@ export class Handover implements FlowLedger {
         return (status & Status.SeenReply) === 0 && this.packets(row) >= ONE_WAY_PACKETS;
       case Proto.Icmp:
       case Proto.Icmpv6:
+        if (quotesDatagram(packet)) return false;
         return (status & Status.SeenReply) !== 0 && this.packets(row) >= ICMP_PACKETS;
       default:
         return false;

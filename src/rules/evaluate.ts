@@ -43,9 +43,6 @@ export function walkProgram(program: TableProgram, hook: HookCode, ctx: RuleCont
       continue;
     }
     if (!program.restMatches(at, row, ctx)) {
-      if (trail !== null && rows[at + Field.Unsteady]! !== 0) {
-        program.judge(at, row, ctx, trail, false);
-      }
       if (signal.hotdrop) {
         program.decidedRow = row;
         return Verdict.Drop;
@@ -57,10 +54,7 @@ export function walkProgram(program: TableProgram, hook: HookCode, ctx: RuleCont
     if (operation !== Operation.End) {
       counters[row * 2] = counters[row * 2]! + 1;
       counters[row * 2 + 1] = counters[row * 2 + 1]! + (packet.l3End - packet.l3Offset);
-      if (trail !== null) {
-        trail.counted(row);
-        if (rows[at + Field.Unsteady]! !== 0) program.judge(at, row, ctx, trail, true);
-      }
+      if (trail !== null) trail.counted(row, rows[at + Field.UnsteadyTarget]!);
     }
     switch (operation) {
       case Operation.Next:

@@ -3,17 +3,16 @@ import { BoxList } from './classify/boxes.ts';
 import { IndexBuilder } from './classify/chain-index.ts';
 import { commentOf } from './comment.ts';
 import { type TimeoutPolicy, Verdict } from './context.ts';
-import type { CompileScope, MatchEvaluator, MatchInstance, WalkSignal } from './extension.ts';
+import type { CompileScope, WalkSignal } from './extension.ts';
+import { RowJudge } from './judge.ts';
 import type { AddressMatch, Chain, InterfaceMatch, ProtocolMatch, Rule } from './model.ts';
 import {
-  Asking,
   Condition,
   Field,
   type InterfaceTest,
   Operation,
   ROW_INTS,
   type TableProgram,
-  Unsteady,
   WIDE_INTS,
 } from './program.ts';
 import type { SharedState } from './shared-state.ts';
@@ -148,15 +147,15 @@ function fillRule(
   rows[at + Field.OutInterface] = addInterface(program, rule.outInterface, scope.interfaces);
   rows[at + Field.FirstMatch] = program.matches.length;
   scope.mayDrop.length = 0;
-  for (const match of rule.matches) {
+  const evaluators = rule.matches.map((match) => {
     scope.signalTaken = false;
     const evaluator = match.evaluator(scope);
-    const asking = askingOf(match, evaluator);
-    program.matches.push(evaluator);
-    program.askings.push(asking);
-    if (asking >= Asking.Conditional) rows[at + Field.Unsteady]! |= Unsteady.Match;
     scope.mayDrop.push(scope.signalTaken);
-  }
+    return evaluator;
+  });
+  const judge = RowJudge.of(row, rule.matches, evaluators, program.signal);
+  if (judge !== null) program.matches.push(judge);
+  program.matches.push(...evaluators);
   rows[at + Field.MatchEnd] = program.matches.length;
   fillJump(program, row, rule, starts, scope);
 }
@@ -181,15 +180,9 @@ function fillJump(
   } else if (jump.kind === 'target') {
     operation = Operation.Target;
     program.targets[row] = jump.target.evaluator(scope);
-    if (!jump.target.steady) program.rows[at + Field.Unsteady]! |= Unsteady.Target;
+    program.rows[at + Field.UnsteadyTarget] = jump.target.steady ? 0 : 1;
   }
   program.rows[at + Field.Operation] = operation;
-}
-
-function askingOf({ steady, stateful }: MatchInstance, evaluator: MatchEvaluator): number {
-  if (!steady) return stateful ? Asking.Changing : Asking.Varying;
-  if (evaluator.mayVary !== undefined) return Asking.Conditional;
-  return stateful ? Asking.Kept : Asking.Pure;
 }
 
 function conditionsOf(rule: Rule): number {

@@ -1,4 +1,3 @@
-import type { Packet } from '../wire/index.ts';
 import { type HookCode, type RuleContext, Verdict, type VerdictCode } from './context.ts';
 import type { Rule } from './model.ts';
 import { Field, Operation, ROW_INTS, type TableProgram } from './program.ts';
@@ -20,14 +19,7 @@ export function walkPlainly(
   let row = from;
   for (;;) {
     const at = row * ROW_INTS;
-    if (!headMatches(rows, at, packet)) {
-      row++;
-      continue;
-    }
-    if (!program.restMatches(at, row, ctx)) {
-      if (trail !== null && rows[at + Field.Unsteady]! !== 0) {
-        program.judge(at, row, ctx, trail, false);
-      }
+    if (!plainlyMatches(program, at, row, ctx)) {
       if (program.signal.hotdrop) {
         program.decidedRow = row;
         return Verdict.Drop;
@@ -39,10 +31,7 @@ export function walkPlainly(
     if (operation !== Operation.End) {
       counters[row * 2] = counters[row * 2]! + 1;
       counters[row * 2 + 1] = counters[row * 2 + 1]! + (packet.l3End - packet.l3Offset);
-      if (trail !== null) {
-        trail.counted(row);
-        if (rows[at + Field.Unsteady]! !== 0) program.judge(at, row, ctx, trail, true);
-      }
+      if (trail !== null) trail.counted(row, rows[at + Field.UnsteadyTarget]!);
     }
     if (ctx.traced) report(program, row, ctx);
     switch (operation) {
@@ -85,12 +74,14 @@ export function walkPlainly(
   }
 }
 
-/** The conditions that `walkProgram` compares under masks. */
-function headMatches(rows: Int32Array, at: number, packet: Packet): boolean {
+function plainlyMatches(program: TableProgram, at: number, row: number, ctx: RuleContext): boolean {
+  const { rows } = program;
+  const { packet } = ctx;
   return (
     (packet.protocol & rows[at + Field.ProtocolMask]!) === rows[at + Field.Protocol]! &&
     (packet.src0 & rows[at + Field.SourceMask]!) === rows[at + Field.Source]! &&
-    (packet.dst0 & rows[at + Field.DestinationMask]!) === rows[at + Field.Destination]!
+    (packet.dst0 & rows[at + Field.DestinationMask]!) === rows[at + Field.Destination]! &&
+    program.restMatches(at, row, ctx)
   );
 }
 

@@ -2,7 +2,6 @@ import type { ChainIndex } from './classify/chain-index.ts';
 import type { RuleContext } from './context.ts';
 import type { MatchEvaluator, TargetEvaluator, WalkSignal } from './extension.ts';
 import type { Chain, Rule, Table } from './model.ts';
-import type { RuleTrail } from './trail.ts';
 
 /**
  * One table as the packet path walks it: all chains laid out one behind the other as rows of
@@ -70,28 +69,12 @@ export const Field = {
   NotDestination: 17,
   /** In the first row of a chain: its number in the index, or -1 where it is walked row by row. */
   ChainIndex: 18,
-  /** `Unsteady` bits: what a later packet of the same connection may fare differently by. */
-  Unsteady: 19,
+  /** 1 where the target is not steady (`TargetSpec.steady`). */
+  UnsteadyTarget: 19,
 } as const;
 export const ROW_INTS = 20;
 /** Integers per row in `wide`: source, its mask, destination, its mask, four words each. */
 export const WIDE_INTS = 16;
-
-export const Unsteady = { Match: 1, Target: 2 } as const;
-
-/** How the answer of a match depends on which packet of a connection asks (`MatchSpec.steady`). */
-export const Asking = {
-  /** It does not, and asking does nothing. */
-  Pure: 0,
-  /** It does not; the first asking changed something. */
-  Kept: 1,
-  /** Only where `mayVary` says so. */
-  Conditional: 2,
-  /** It does; asking does nothing. */
-  Varying: 3,
-  /** It does, and each asking does something. */
-  Changing: 4,
-} as const;
 
 /** A name pattern, answered once per interface and remembered. */
 export interface InterfaceTest {
@@ -103,8 +86,6 @@ export class TableProgram {
   readonly rows: Int32Array;
   readonly wide: Int32Array;
   readonly matches: MatchEvaluator[] = [];
-  /** `Asking` of each match. */
-  readonly askings: number[] = [];
   readonly targets: (TargetEvaluator | null)[] = [];
   readonly interfaces: InterfaceTest[] = [];
   /** Rule and chain of each row; null for the closing row of a chain. */
@@ -148,42 +129,6 @@ export class TableProgram {
       if (!matches[i]!.matches(ctx)) return false;
     }
     return true;
-  }
-
-  /**
-   * Notes on the trail where later packets may fare differently at a row: one whose plain conditions
-   * hold, that has `Unsteady` bits, and whose target, where this packet matches, was not yet applied.
-   */
-  judge(at: number, row: number, ctx: RuleContext, trail: RuleTrail, matched: boolean): void {
-    const bits = this.rows[at + Field.Unsteady]!;
-    const { signal } = this;
-    const { hotdrop } = signal;
-    if (matched && (bits & Unsteady.Target) !== 0) trail.keptBy(row);
-    else if ((bits & Unsteady.Match) !== 0 && this.varies(at, row, ctx)) trail.keptBy(row);
-    // Matches that the packet's own walk has not reached drop nothing.
-    signal.hotdrop = hotdrop;
-  }
-
-  /**
-   * Whether a later packet may match this row and this one not, or the reverse, or asking would have
-   * to be repeated for it. A steady condition that fails now always fails, and nothing behind it is
-   * ever asked. Only what may be asked twice is asked here.
-   */
-  private varies(at: number, row: number, ctx: RuleContext): boolean {
-    const { rows, matches, askings } = this;
-    const conditions = rows[at]!;
-    if (conditions !== 0 && !this.conditionsHold(at, row, conditions, ctx)) return false;
-    const end = rows[at + Field.MatchEnd]!;
-    let varies = false;
-    for (let i = rows[at + Field.FirstMatch]!; i < end; i++) {
-      const match = matches[i]!;
-      const asking = askings[i]!;
-      if (asking === Asking.Changing) return true;
-      if (asking === Asking.Varying || (asking === Asking.Conditional && match.mayVary!())) {
-        varies = true;
-      } else if (asking !== Asking.Kept && !match.matches(ctx)) return false;
-    }
-    return varies;
   }
 
   private conditionsHold(at: number, row: number, conditions: number, ctx: RuleContext): boolean {

@@ -49,7 +49,9 @@ export class RuleTrail {
     this.place = place << ROW_BITS;
   }
 
-  counted(row: number): void {
+  /** A row counted the packet; `unsteadyTarget` 1: and will do what later packets may not meet so. */
+  counted(row: number, unsteadyTarget: number): void {
+    if (unsteadyTarget !== 0) this.keptBy(row);
     if (this.count === MAX_ROWS) {
       this.steady = false;
       return;

@@ -76,8 +76,8 @@ describe('paths', () => {
     const pathOf = (n: number) => {
       trail.begin();
       trail.enter(TableId.Filter);
-      trail.counted(n % 300);
-      trail.counted(Math.trunc(n / 300));
+      trail.counted(n % 300, 0);
+      trail.counted(Math.trunc(n / 300), 0);
       return compiled.pathOf(trail);
     };
     for (let n = 0; n < 65_535; n++) assert.equal(pathOf(n), n + 1);
@@ -94,7 +94,7 @@ describe('paths', () => {
     const trail = new RuleTrail();
     const given = Array.from({ length: 9000 }, (_, n) => {
       trail.begin();
-      for (let i = 0; i < 256; i++) trail.counted(i === 0 ? n : 1);
+      for (let i = 0; i < 256; i++) trail.counted(i === 0 ? n : 1, 0);
       return compiled.pathOf(trail);
     });
     assert.equal(given.indexOf(-1), 2 ** 21 / 256);

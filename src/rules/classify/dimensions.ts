@@ -4,6 +4,12 @@ import type { RuleContext } from '../context.ts';
 /**
  * The integers by which the index over a long chain tells rules apart. Only what stays the same for
  * the whole walk may stand here: marks, TOS and TTL may be changed by a target in mid-walk.
+ *
+ * For steady walks (trail.ts) only what is the same for all plain packets of one direction of a
+ * connection may stand here: these all are, ICMP's type and code included, which are part of its
+ * tuple. A row is left out where its header or the bounds of a match keep the packet out, which is
+ * then so for good; bounds stand for no match behind a stateful one, so that what is left out is
+ * never asked anything that counts. So rows that the index leaves out need no judging.
  */
 export const Dimension = {
   /** Four words; IPv4 uses the first. */

@@ -35,12 +35,13 @@ export interface GateSenderParts {
 export class GateSender implements PacketOutput {
   /** Whole seconds of any clock; set by the loop. */
   nowSec = 0;
+  /** Kernel index of `punt1`; another one where the pair had to be made anew. */
+  pairIfindex: number;
   private readonly batch: FrameBatch;
   private readonly routes: PuntRoutes;
   private readonly ports: GatePorts;
   private readonly hops: HopSource;
   private readonly stats: PuntStats;
-  private readonly pairIfindex: number;
 
   constructor(parts: GateSenderParts) {
     this.batch = parts.batch;

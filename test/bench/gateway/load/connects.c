@@ -1,4 +1,4 @@
-/* Short TCP connections, several at once: connect, one byte, one byte back, closed by the server. */
+/* Short TCP connections, several at once: one byte there and back, closed by the server. */
 #define _GNU_SOURCE
 #include "common.h"
 
@@ -75,7 +75,7 @@ int tcp_connects(const struct options *options) {
     int count = epoll_wait(epoll, events, BATCH, 20);
     for (int i = 0; i < count; i++) go_on(events[i].data.ptr, time >= from);
   }
-  printf("{\"connectsPerSecond\":%.1f,\"done\":%ld,\"errors\":%ld}\n", (double)done / options->seconds,
-         done, errors);
+  printf("{\"connectsPerSecond\":%.1f,\"done\":%ld,\"errors\":%ld}\n",
+         (double)done / options->seconds, done, errors);
   return 0;
 }

@@ -62,8 +62,9 @@ struct comma_address comma_address_of(const struct sockaddr_in *address) {
 
 bool comma_address_read(const char *text, struct sockaddr_in *address) {
   unsigned part[6];
-  if (sscanf(text, "%u,%u,%u,%u,%u,%u", part, part + 1, part + 2, part + 3, part + 4, part + 5) != 6)
-    return false;
+  int read = sscanf(text, "%u,%u,%u,%u,%u,%u", &part[0], &part[1], &part[2], &part[3], &part[4],
+                    &part[5]);
+  if (read != 6) return false;
   for (int i = 0; i < 6; i++) {
     if (part[i] > 255) return false;
   }

@@ -1,4 +1,4 @@
-/* What the FTP server and client share: the ends of a session, and lines of the control connection. */
+/* What the FTP server and client share: the ends of a session, and lines of its commands. */
 #pragma once
 #include "common.h"
 

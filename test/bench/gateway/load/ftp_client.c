@@ -191,7 +191,7 @@ int ftp_client(const struct options *given) {
   from = now() + options->warm_up;
   until = from + options->seconds;
   struct epoll_event events[BATCH];
-  /* Sessions that run when the time is over still go to their end, so that none escapes the check. */
+  /* Sessions that run when the time is over still go to their end: none escapes the check. */
   while ((look_after(sessions, patience) > 0 || now() < until) && !stopping) {
     int count = epoll_wait(epoll, events, BATCH, 20);
     for (int i = 0; i < count; i++) handle(events[i].data.ptr);

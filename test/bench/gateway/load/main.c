@@ -3,14 +3,15 @@
  *
  *   load ftp-server   -a ADDRESS [-p 21]
  *   load ftp-client   -a SERVER [-p 21] [-A] -c SESSIONS -s FILE_BYTES -t SECONDS -w WARM_UP
- *   load tcp-server   -a ADDRESS -p PORT                 PORT answers requests, PORT + 1 swallows bulk
+ *   load tcp-server   -a ADDRESS -p PORT        PORT answers requests, PORT + 1 swallows bulk
  *   load tcp-bulk     -a SERVER -p PORT+1 -t SECONDS -w WARM_UP
  *   load tcp-requests -a SERVER -p PORT -s BYTES -t SECONDS -w WARM_UP
  *   load tcp-connects -a SERVER -p PORT -c AT_ONCE -t SECONDS -w WARM_UP
  *   load udp-server   -a ADDRESS -p PORT -n PORTS
  *   load udp-client   -a SERVER -p PORT -n PORTS -f FLOWS -t SECONDS -w WARM_UP
  *
- * Servers print "ready" when they listen, and end at SIGTERM. Each prints one line of JSON at its end.
+ * Servers print "ready" when they listen, and end at SIGTERM. Each part prints one line of JSON at
+ * its end.
  */
 #define _GNU_SOURCE
 #include "common.h"
@@ -37,8 +38,8 @@ static void on_signal(int signal) {
 }
 
 static int usage(void) {
-  fputs("load: usage: load PART -a ADDRESS [-p PORT] [-n PORTS] [-f FLOWS] [-c AT_ONCE] [-t SECONDS]"
-        " [-w WARM_UP] [-s BYTES] [-A]\n",
+  fputs("load: usage: load PART -a ADDRESS [-p PORT] [-n PORTS] [-f FLOWS] [-c AT_ONCE]"
+        " [-t SECONDS] [-w WARM_UP] [-s BYTES] [-A]\n",
         stderr);
   return 2;
 }
@@ -61,14 +62,16 @@ static bool read_options(int argc, char **argv, struct options *options) {
       default: return false;
     }
   }
-  return optind == argc && options->address.s_addr != 0 && options->port > 0 && options->port < 65535 &&
-         options->ports > 0 && options->port + options->ports < 65536 && options->flows > 0 &&
-         options->at_once > 0 && options->at_once <= 1024 && options->bytes > 0 && options->seconds > 0;
+  return optind == argc && options->address.s_addr != 0 && options->port > 0 &&
+         options->port < 65535 && options->ports > 0 && options->port + options->ports < 65536 &&
+         options->flows > 0 && options->at_once > 0 && options->at_once <= 1024 &&
+         options->bytes > 0 && options->seconds > 0;
 }
 
 int main(int argc, char **argv) {
-  struct options options = {
-      .port = 21, .ports = 1, .flows = 1, .at_once = 1, .seconds = 2, .warm_up = 0.3, .bytes = 4096};
+  struct options options = {.port = 21, .ports = 1, .flows = 1, .at_once = 1, .bytes = 4096};
+  options.seconds = 2;
+  options.warm_up = 0.3;
   if (argc < 2) return usage();
   const char *name = argv[1];
   if (!read_options(argc - 1, argv + 1, &options)) return usage();

@@ -29,7 +29,7 @@ struct connection {
   /* Bulk: the order so far, the counted time and what came in it. */
   struct bulk_order order;
   size_t ordered;
-  double from, until, last;
+  double from, until;
   long long bytes;
 };
 
@@ -60,18 +60,16 @@ static bool take_order(struct connection *connection) {
   return true;
 }
 
-/* The counted time begins with the first arrival after the warm-up, whose bytes do not count. */
+/* From the end of the warm-up to the first arrival after the end, so that a stall counts. */
 static bool take_bulk(struct connection *connection) {
   ssize_t got = recv(connection->fd, chunk, sizeof chunk, 0);
   if (got < 0 && errno == EAGAIN) return true;
   if (got <= 0) return false;
   double time = now();
   if (time < connection->from) return true;
-  if (connection->last == 0) connection->from = time;
-  else connection->bytes += got;
-  connection->last = time;
+  connection->bytes += got;
   if (time < connection->until) return true;
-  struct bulk_answer answer = {(double)connection->bytes, connection->last - connection->from};
+  struct bulk_answer answer = {(double)connection->bytes, time - connection->from};
   /* What still comes is read until the client closes: a reset could outrun the answer. */
   connection->until = HUGE_VAL;
   return send(connection->fd, &answer, sizeof answer, MSG_NOSIGNAL) == sizeof answer;
@@ -168,8 +166,9 @@ static double exchange(int fd, size_t bytes) {
 
 int tcp_requests(const struct options *options) {
   int fd = connect_blocking(options, 2);
+  size_t bytes = options->bytes > CHUNK_BYTES ? CHUNK_BYTES : (size_t)options->bytes;
   /* A single byte would ask the server to close. */
-  size_t bytes = options->bytes < 2 ? 2 : options->bytes > CHUNK_BYTES ? CHUNK_BYTES : (size_t)options->bytes;
+  if (bytes < 2) bytes = 2;
   struct samples micros = {0};
   long errors = 0;
   double from = now() + options->warm_up, until = from + options->seconds;

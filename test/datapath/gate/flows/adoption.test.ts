@@ -215,6 +215,18 @@ describe('nonsense is left out, and taken out of the index', () => {
     assert.deepEqual(isThere(lab.memory, 0), [true, true]);
   });
 
+  test('a slot that no search comes to', () => {
+    const former = newLab(64);
+    former.flows.install(offerOf(0, 0, keysOf(0)));
+    const { buckets } = former.memory;
+    const at = buckets.findIndex((slot) => slot !== 0);
+    buckets[(at + 5 * 16) % buckets.length] = buckets[at]!;
+    buckets[at] = 0;
+    assert.deepEqual([...flowsOf(former.memory)], []);
+    labOver(former.memory);
+    assert.ok(buckets.every((slot) => slot === 0));
+  });
+
   test('an IPv4 flow inside of an annex', () => {
     const former = newLab(8);
     for (let n = 0; n < 8; n++) installBoth(former, n);
@@ -233,6 +245,23 @@ describe('nonsense is left out, and taken out of the index', () => {
     assert.equal([...flowsOf(lab.memory)].length, inUse);
     assert.equal(lab.flows.releaseRest(), inUse);
     assert.ok(lab.memory.buckets.every((slot) => slot === 0));
+  });
+
+  test('an IPv4 flow above one of IPv6', () => {
+    const former = newLab(8);
+    for (let n = 0; n < 3; n++) installBoth(former, n, 6);
+    former.flows.withdraw(0);
+    const other = newLab(8);
+    for (let n = 0; n < 7; n++) installBoth(other, n);
+    for (let n = 0; n < 6; n++) other.flows.withdraw(n);
+    former.memory.flows.set(other.memory.flows.subarray(26 * 6, 26 * 7), 26 * 6);
+    for (const [n, slot] of other.memory.buckets.entries()) {
+      if (slot !== 0) former.memory.buckets[n] = slot;
+    }
+    assert.notEqual(find(former.memory, keysOf(6)[0]), null);
+    const lab = labOver(former.memory);
+    assert.equal(find(lab.memory, keysOf(6)[0]), null);
+    assert.deepEqual([lab.flows.narrowFlows, lab.flows.wideFlows], [0, 2]);
   });
 
   test('a memory of noise', () => {

@@ -204,4 +204,20 @@ describe('installed again', () => {
     assert.equal(find(lab.memory, keysOf(2)[1]), null);
     assert.equal(lab.flows.narrowFlows, 1);
   });
+
+  test('an IPv6 address that differs in its last words makes another connection', () => {
+    for (const field of ['source', 'destination'] as const) {
+      for (const byte of [4, 8, 15]) {
+        const lab = newLab(4);
+        installBoth(lab, 1, 6);
+        const [original, reply] = keysOf(1, 6);
+        const bytes = Uint8Array.from(original[field]);
+        bytes[byte]! ^= 1;
+        const other = { ...original, [field]: bytes };
+        assert.ok(lab.flows.install(offerOf(1, 0, [other, reply])));
+        assert.equal(find(lab.memory, original), null);
+        assert.notEqual(find(lab.memory, other), null);
+      }
+    }
+  });
 });

@@ -79,10 +79,22 @@ describe('units', () => {
     const late = find(lab.memory, keysOf(0)[0])!;
     lab.flows.withdraw(0);
     pass(lab.memory, late, 1500);
+    assert.equal(lab.flows.collectSome(10), 0);
     assert.ok(installBoth(lab, 1));
     lab.flows.collect(1);
     assert.equal(lab.flows.collectSome(10), 0);
     assert.deepEqual(lab.ledger.entries, []);
+  });
+
+  test('none is lost, however they are given back', () => {
+    const lab = newLab(12);
+    for (let n = 0; n < 12; n++) installBoth(lab, n);
+    for (let n = 0; n < 12; n++) {
+      lab.flows.withdraw(n);
+      if (n % 2 === 1) lab.flows.setNow(n);
+    }
+    for (let n = 0; n < 12; n++) assert.ok(installBoth(lab, n));
+    assert.equal(installBoth(lab, 12), false);
   });
 
   test('more rows than were announced', () => {
@@ -132,6 +144,15 @@ describe('slots', () => {
       for (const [n, key] of keys.entries()) assert.equal(find(lab.memory, key) === null, n === 3);
     });
   }
+
+  test('the first slot is the one that the hash names', () => {
+    const lab = newLab(UNITS);
+    const [key] = keysOf(7);
+    lab.flows.install(offerOf(7, 0, keysOf(7)));
+    const hash = slowHash(key, SEED);
+    const slot = 16 * (hash & (bucketsFor(UNITS) - 1)) + Math.floor(hash / 2 ** 28);
+    assert.notEqual(lab.memory.buckets[slot], 0);
+  });
 
   test('no slot for one direction leaves the other as it is', () => {
     const lab = newLab(UNITS);

@@ -1,6 +1,6 @@
 /**
  * Floods from a namespace, by one thread: `node live-flood.js GATEWAY-MAC MILLISECONDS`. SYNs to
- * 10.78.2.2:9000, every one of another connection. Prints how many were sent.
+ * 10.78.2.9:9000, every one of another connection. Prints how many were sent.
  */
 import { execFileSync } from 'node:child_process';
 import { loadLibc, PacketSocket } from '../../../../src/datapath/gate/sys/index.ts';
@@ -11,7 +11,7 @@ const [mac, forMs] = process.argv.slice(2) as [string, string];
 const shown = execFileSync('ip', ['-o', 'link', 'show', 'dev', 'eth0'], { encoding: 'utf8' });
 const ifindex = Number(shown.split(':')[0]);
 const socket = new PacketSocket(await loadLibc(), { bypassQdisc: true });
-const ends = { src: '10.78.1.2', dst: '10.78.2.2', sport: 1024, dport: 9000 };
+const ends = { src: '10.78.1.2', dst: '10.78.2.9', sport: 1024, dport: 9000 };
 const frame = buildTcp({ ...ends, flags: 'S', dstMac: mac });
 frame.set(macBytes('02:00:00:00:00:77'), 6);
 for (let slot = 0; slot < socket.slots; slot++) socket.slab.set(frame, socket.slotOffset(slot));

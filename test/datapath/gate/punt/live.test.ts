@@ -3,7 +3,7 @@
  * real engine, and every packet through the rings.
  */
 import assert from 'node:assert/strict';
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -96,6 +96,9 @@ function wire(): void {
   };
   link('c', 1);
   link('s', 2);
+  // A host that is not there, but known: what is sent to it costs nobody anything.
+  const nobody = ['10.78.2.9', 'lladdr', '02:00:00:00:00:99', 'nud', 'permanent'];
+  run(...inside('g'), 'ip', 'neigh', 'add', ...nobody, 'dev', 'p-s');
   // The kernel is to refuse what it can: nothing of this may depend on its leniency.
   const strict = ['ipv4.conf.all.rp_filter=1', 'ipv4.ip_forward=0', 'ipv4.conf.lo.accept_local=1'];
   const keys = strict.map((setting) => `net.${setting}`);
@@ -112,23 +115,32 @@ interface Told extends PuntStats {
 
 describe('the slow path at real interfaces', { skip }, () => {
   const directory = mkdtempSync(join(tmpdir(), 'pinhole-punt-'));
-  let server: ChildProcess;
-  let gateway: ChildProcess;
+  let server: ChildProcess | undefined;
+  let gateway: ChildProcess | undefined;
   let lines: Interface;
 
   const started = async (which: string, ...command: string[]): Promise<ChildProcess> => {
     const [program, ...args] = [...inside(which), ...command];
     const child = spawn(program!, args, { stdio: ['pipe', 'pipe', 'inherit'] });
-    await once(child.stdout!, 'data');
+    const [what] = await Promise.race([once(child.stdout!, 'data'), once(child, 'exit')]);
+    if (!Buffer.isBuffer(what)) throw new Error(`${command.join(' ')}: exited with ${what}`);
     return child;
   };
   const tell = async (word: string): Promise<Told> => {
-    gateway.stdin!.write(`${word}\n`);
+    gateway?.stdin?.write(`${word}\n`);
     const [line] = (await once(lines, 'line')) as [string];
     return JSON.parse(line) as Told;
   };
 
+  // Where something fails on the way, namespaces and what runs in them must not stay.
+  const takeDown = (): void => {
+    server?.kill();
+    gateway?.kill();
+    for (const which of ['c', 'g', 's']) spawnSync('ip', ['netns', 'del', name(which)]);
+  };
+
   before(async () => {
+    process.once('exit', takeDown);
     wire();
     server = await started('s', process.execPath, '-e', echoServer);
     const script = fileURLToPath(new URL('live-gateway.js', import.meta.url));
@@ -136,11 +148,13 @@ describe('the slow path at real interfaces', { skip }, () => {
     lines = createInterface({ input: gateway.stdout! });
   });
   after(async () => {
-    await tell('end');
-    await once(gateway, 'exit');
-    server.kill();
-    for (const which of ['c', 'g', 's']) run('ip', 'netns', 'del', name(which));
-    rmSync(directory, { recursive: true, force: true });
+    try {
+      await tell('end');
+      await once(gateway!, 'exit');
+    } finally {
+      takeDown();
+      rmSync(directory, { recursive: true, force: true });
+    }
   });
 
   test('through it: super-frames cut, addresses translated, every byte', async () => {
@@ -197,7 +211,7 @@ describe('the slow path at real interfaces', { skip }, () => {
     }
     const [sent] = (await over) as [Buffer];
     const told = await tell('counters');
-    assert.ok(told.received - before.received > 20_000, `${told.received} of ${sent}`);
+    assert.ok(told.received - before.received > 5000, `${told.received} of ${sent}`);
     assert.ok(worstMs < 1000, `answered after ${worstMs} ms`);
     assert.equal(told.faults, 0);
     assert.equal(exchange('c', '10.78.2.2', 9000, 1 << 16), 'same', 'and it goes on');
