@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ConntrackDto, ControlClient, type ExpectDto } from '../../src/control/index.ts';
+import { datapathArguments } from './datapath.ts';
 import { type Background, type Lab, pinholeMain, type RunResult, run, startIn } from './harness.ts';
 import { until, untilTrue } from './until.ts';
 
@@ -30,7 +31,7 @@ export class Daemon {
   static async start(lab: Lab, ruleFiles: readonly string[], options: DaemonOptions = {}) {
     const socket = options.socket ?? join(lab.runDir, 'pinhole.sock');
     const argv = ['node', pinholeMain, 'run', ...ruleFiles.flatMap((path) => ['--rules', path])];
-    argv.push(...interfaceArguments, '--socket', socket, ...(options.arguments ?? []));
+    argv.push(...interfaceArguments, ...datapathArguments, '--socket', socket, ...(options.arguments ?? []));
     const runOptions = { timeoutMs: 15_000, ...(options.env ? { env: options.env } : {}) };
     const background = await startIn(lab, 'gateway', argv, /\bready\b/, runOptions);
     return new Daemon(lab, socket, background);

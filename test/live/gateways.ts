@@ -4,6 +4,7 @@
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { datapathArguments } from './datapath.ts';
 import { type Background, type Lab, mustRunIn, pinholeMain, runIn, startIn } from './harness.ts';
 
 export interface GatewayRules {
@@ -104,7 +105,7 @@ export class PinholeGateway implements GatewayUnderTest {
     const argv = ['node', pinholeMain, 'run'];
     if (rules.v4 !== undefined) argv.push('--rules', this.#ruleFile('rules.v4', rules.v4));
     if (rules.v6 !== undefined) argv.push('--rules', this.#ruleFile('rules.v6', rules.v6));
-    argv.push('--interface', 'lan0', '--interface', 'wan0');
+    argv.push('--interface', 'lan0', '--interface', 'wan0', ...datapathArguments);
     argv.push('--socket', join(this.#lab.runDir, 'pinhole.sock'));
     if (options.ftpPorts !== undefined) {
       // Without a helper: it watches a port that nobody uses (1, tcpmux).

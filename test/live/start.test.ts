@@ -4,6 +4,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { interfaceArguments, ruleFile, withDaemon } from './daemon.ts';
+import { datapathArguments } from './datapath.ts';
 import { gatewayPrograms } from './gateways.ts';
 import { type Lab, pinholeMain, requireLive, runIn, withLab } from './harness.ts';
 import { hostState } from './host-state.ts';
@@ -124,7 +125,7 @@ async function refuse(lab: Lab, refusal: Refusal): Promise<void> {
   const id = `refused-${starts}`;
   const argv = refusal.arguments.map((word) => word.replace('RUN', lab.runDir).replace('ID', id));
   const as = refusal.as === undefined ? [] : ['setpriv', '--reuid=65534', '--clear-groups'];
-  const program = [...as, process.execPath, pinholeMain, 'run', ...argv];
+  const program = [...as, process.execPath, pinholeMain, 'run', ...datapathArguments, ...argv];
   const { code, stdout, stderr } = await runIn(lab, 'gateway', program);
   for (const pattern of refusal.says) assert.match(stderr, pattern);
   assert.equal(code, refusal.exitCode, stderr);

@@ -88,7 +88,7 @@ export class GateDatapath implements LiveDatapath {
         for (const name of managed) this.takeOver(needEthernet(this.routes.links, name));
       });
       former?.finish(engine);
-      changes.settle([...managed, ...this.hooks.pair]);
+      changes.settle([...managed, ...this.hooks.devices]);
       if (flowsLeft > 0) log(`gate: ${flowsLeft} flows of the former process go on`);
     } catch (error) {
       this.undo();
@@ -192,6 +192,7 @@ export class GateDatapath implements LiveDatapath {
     const { ports, routes, stats } = this;
     const { maps, memory } = kernel;
     const pair = this.hooks.makePair();
+    this.hooks.letOwnComeHome();
     const mark = randomBytes(4).readInt32LE() | 1;
     initialise(memory, {
       seed: randomBytes(4).readInt32LE(),

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   type CommandRunner,
@@ -45,8 +45,8 @@ export interface PairIndexes {
  * `DatapathUnavailable` where the host refuses.
  */
 export class Hooks {
-  /** Names of the interfaces that are the gate's own. */
-  readonly pair = [PUNT0, PUNT1] as const;
+  /** What is changed beside the managed interfaces. */
+  readonly devices = [PUNT0, PUNT1, 'lo'] as const;
   private readonly parts: HooksParts;
   private hasPair = false;
   private pathOf: ((program: ProgramName) => string) | null = null;
@@ -88,6 +88,18 @@ export class Hooks {
       inWords(command, () => run(command));
     }
     return { punt0: this.linkIndex(PUNT0), punt1: this.linkIndex(PUNT1) };
+  }
+
+  /**
+   * What the engine turns home of this host's own packets (answers of REJECT, DNAT to an own address)
+   * comes in by `lo` with an own source, which IPv4 takes for a martian otherwise.
+   */
+  letOwnComeHome(): void {
+    const file = '/proc/sys/net/ipv4/conf/lo/accept_local';
+    const value = readFileSync(file, 'utf8').trim();
+    if (value === '1') return;
+    const write = (to: string): string[] => ['sh', '-c', `echo ${to} >${file}`];
+    this.apply({ what: `${file} = 1`, device: 'lo', run: write('1'), undo: write(value) });
   }
 
   /** Puts the programs at both hooks of a managed interface. */

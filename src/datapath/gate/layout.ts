@@ -138,8 +138,6 @@ export const ConfigWord = {
   Mark: 8,
   /** Units in the map of flows. */
   Units: 9,
-  /** Eight words: SHA-256 of what the flows were decided by (rules, interfaces, settings). */
-  Fingerprint: 16,
 } as const;
 
 /** Slots of the map of programs that the entries at the hooks call. */

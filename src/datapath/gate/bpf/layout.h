@@ -79,9 +79,7 @@ struct config {
 	__u32 punt_ifindex;
 	__u32 mark;
 	__u32 units;
-	__u32 unused[6];
-	__u32 fingerprint[8];
-	__u32 unused_end[8];
+	__u32 unused[22];
 };
 
 enum program_slot { PROGRAM_INGRESS, PROGRAM_EGRESS, PROGRAM_SLOTS };

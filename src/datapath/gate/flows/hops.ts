@@ -12,20 +12,15 @@ export class HopTable {
   private readonly hops: Int32Array;
   /** Hop numbers + 1 by the hash of what they stand for, open addressing; 0: empty. */
   private readonly table = new Int16Array(TABLE_SLOTS);
-  private readonly used = new Uint8Array(HOPS);
   private inUse = 0;
   /**
-   * Goes on where it was after `recycle`: a packet that is just on its way by a hop of before finds
-   * that hop as it was, not one being rewritten.
+   * The next number. Goes on where it was after `recycle`: a packet that is just on its way by a hop
+   * of before finds that hop as it was, not one being rewritten.
    */
   private cursor = 0;
 
   constructor(hops: Int32Array) {
     this.hops = hops;
-  }
-
-  get count(): number {
-    return this.inUse;
   }
 
   /**
@@ -67,7 +62,9 @@ export class HopTable {
       }
     }
     if (this.inUse === HOPS) return -1;
-    const hop = this.takeNumber();
+    const hop = this.cursor;
+    this.cursor = (hop + 1) % HOPS;
+    this.inUse++;
     table[slot] = hop + 1;
     const at = hop * HOP_WORDS;
     hops[at + HopWord.Ifindex] = ifindex;
@@ -81,46 +78,10 @@ export class HopTable {
     return hop;
   }
 
-  /** Takes over a hop that is in the memory and in use. */
-  retain(hop: number): void {
-    if (this.used[hop] !== 0) return;
-    this.used[hop] = 1;
-    this.inUse++;
-    let slot = this.hashOf(hop);
-    while (this.table[slot] !== 0) slot = (slot + 1) & (TABLE_SLOTS - 1);
-    this.table[slot] = hop + 1;
-  }
-
   /** All numbers are free again. */
   recycle(): void {
     this.table.fill(0);
-    this.used.fill(0);
     this.inUse = 0;
-  }
-
-  private takeNumber(): number {
-    let hop = this.cursor;
-    while (this.used[hop] !== 0) hop = (hop + 1) % HOPS;
-    this.cursor = (hop + 1) % HOPS;
-    this.used[hop] = 1;
-    this.inUse++;
-    return hop;
-  }
-
-  private hashOf(hop: number): number {
-    const { hops } = this;
-    const at = hop * HOP_WORDS;
-    const address = at + HopWord.Address;
-    return hashHop(
-      hops[at + HopWord.Ifindex]!,
-      hops[at + HopWord.Mtu]!,
-      hops[at + HopWord.Family]!,
-      hops[at + HopWord.Flags]!,
-      hops[address]!,
-      hops[address + 1]!,
-      hops[address + 2]!,
-      hops[address + 3]!,
-    );
   }
 }
 

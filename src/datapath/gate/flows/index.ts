@@ -5,7 +5,7 @@
  * Everything works on words handed in: views of mapped BPF arrays, or plain arrays in tests. Nothing
  * here makes a system call. The program reads the memory at any time, on other processors: what it
  * finds is always a whole flow. Hot: `install`, `collect`, `readSides`, `writeSides`, `withdraw` and
- * `collectSome` allocate nothing. Cold: `initialise`, `flowsOf`, `SharedFlows.over`.
+ * `collectSome` allocate nothing. Cold: `initialise`, `flowsOf`, `sidesOf`.
  */
 export { HopTable } from './hops.ts';
 export type { GateInterfaces } from './instructions.ts';
@@ -20,4 +20,4 @@ export {
   mustBeLittleEndian,
 } from './memory.ts';
 export { SharedFlows, type SharedFlowsParts } from './shared-flows.ts';
-export { flowsOf, type UsedDirection, type UsedFlow, type UsedHop } from './used-flows.ts';
+export { flowsOf, sidesOf, type UsedFlow } from './used-flows.ts';

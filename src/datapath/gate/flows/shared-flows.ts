@@ -12,19 +12,15 @@ import {
 import { Collector } from './collector.ts';
 import { HopTable } from './hops.ts';
 import { type GateInterfaces, hopOf, isExpressible, metaOf, wayOf } from './instructions.ts';
-import { hashKey, hasKey, isWide, writeKeys } from './keys.ts';
+import { hashKey, hasKey, writeKeys } from './keys.ts';
 import { type FlowMemory, mustBeUsable, nextGeneration } from './memory.ts';
 import { RowUnits } from './row-units.ts';
 import { mergeSides, putSides, readSides, writeSides } from './sides.ts';
 import { refOf, SlotIndex } from './slots.ts';
 import { UnitPool } from './unit-pool.ts';
-import { readFlow, type UsedFlow } from './used-flows.ts';
-import { clearStrays, marksOf, scanUsed } from './used-units.ts';
 
 const WAY_ORIGINAL = FlowWord.Directions + DirectionWord.Way;
 const WAY_REPLY = WAY_ORIGINAL + DIRECTION_WORDS;
-/** In `FlowWord.Connection`: in use since before this process, bound to no row yet. */
-const UNCLAIMED = -0x8000_0000;
 
 export interface SharedFlowsParts extends GateInterfaces {
   readonly memory: FlowMemory;
@@ -72,24 +68,6 @@ export class SharedFlows implements FlowGate {
     this.collector = new Collector(flows, this.pool, ledger);
   }
 
-  /**
-   * Over memory that a former process has left and the program may be at work on. Its flows go on;
-   * each of `unclaimed` is to be adopted or released, and `releaseRest` ends that. Throws
-   * `FlowMemoryError` where the memory cannot be used.
-   */
-  static over(parts: SharedFlowsParts): SharedFlows {
-    const shared = new SharedFlows(parts);
-    const { flows } = parts.memory;
-    const used = scanUsed(parts.memory);
-    clearStrays(parts.memory, used);
-    shared.pool.takeOver(used.marks, (unit) => isWide(flows, unit * FLOW_WORDS));
-    for (const hop of used.hops) shared.hops.retain(hop);
-    for (let unit = 0; unit < used.marks.length; unit++) {
-      if (used.marks[unit] !== 0) flows[unit * FLOW_WORDS + FlowWord.Connection] = UNCLAIMED;
-    }
-    return shared;
-  }
-
   /** Connections in the gate now. */
   get narrowFlows(): number {
     return this.pool.narrow;
@@ -104,10 +82,6 @@ export class SharedFlows implements FlowGate {
     return this.pool.units;
   }
 
-  get generation(): number {
-    return this.config[ConfigWord.Generation]!;
-  }
-
   /** Units that one round of `collectSome` goes over. */
   get collectSteps(): number {
     return this.pool.steps;
@@ -118,10 +92,6 @@ export class SharedFlows implements FlowGate {
     if (this.config[ConfigWord.NowMs] === ms) return;
     Atomics.store(this.config, ConfigWord.NowMs, ms);
     this.pool.tick();
-  }
-
-  has(row: number): boolean {
-    return this.rows.of(row) >= 0;
   }
 
   install(offer: FlowOffer): boolean {
@@ -177,11 +147,10 @@ export class SharedFlows implements FlowGate {
     for (let step = pool.steps - 1; step >= 0; step--) {
       const unit = pool.unitAt(step);
       const row = flows[unit * FLOW_WORDS + FlowWord.Connection]!;
-      if (row >= 0) {
-        this.collector.collect(unit * FLOW_WORDS, row);
-        this.rows.delete(row);
-      }
-      if (row >= 0 || row === UNCLAIMED) pool.free(unit);
+      if (row < 0) continue;
+      this.collector.collect(unit * FLOW_WORDS, row);
+      this.rows.delete(row);
+      pool.free(unit);
     }
     // No slot is left that leads to an old unit, so after 65,535 generations none comes back; and a
     // new flow begins with both directions off.
@@ -190,50 +159,8 @@ export class SharedFlows implements FlowGate {
     this.hops.recycle();
   }
 
-  /** What a former process has left and nobody has adopted yet, IPv4 first. Cold. */
-  *unclaimed(): Generator<UsedFlow> {
-    for (let step = 0; step < this.pool.steps; step++) {
-      const unit = this.pool.unitAt(step);
-      if (!this.isUnclaimed(unit)) continue;
-      yield readFlow(this.parts.memory, unit, marksOf(this.flows, unit));
-    }
-  }
-
-  /**
-   * Binds a flow of a former process to a row, without a stop: what it counted since it was last
-   * collected belongs to this row, in these paths. False: not such a unit, or the row has one.
-   */
-  adopt(unit: number, row: number, originalPath: number, replyPath: number): boolean {
-    if (!this.isUnclaimed(unit) || this.has(row)) return false;
-    const at = unit * FLOW_WORDS;
-    this.flows[at + FlowWord.Paths] = originalPath | (replyPath << 16);
-    this.flows[at + FlowWord.Connection] = row;
-    this.rows.set(row, unit);
-    return true;
-  }
-
-  /** Ends a flow of a former process; nobody is there to account for its last packets. */
-  release(unit: number): void {
-    if (!this.isUnclaimed(unit)) return;
-    this.switchOff(unit, Direction.Original);
-    this.switchOff(unit, Direction.Reply);
-    this.pool.free(unit);
-  }
-
-  /** Releases what nobody has adopted. Returns how many those were. */
-  releaseRest(): number {
-    let released = 0;
-    for (let step = this.pool.steps - 1; step >= 0; step--) {
-      const unit = this.pool.unitAt(step);
-      if (!this.isUnclaimed(unit)) continue;
-      this.release(unit);
-      released++;
-    }
-    return released;
-  }
-
-  private isUnclaimed(unit: number): boolean {
-    return this.flows[unit * FLOW_WORDS + FlowWord.Connection] === UNCLAIMED;
+  private get generation(): number {
+    return this.config[ConfigWord.Generation]!;
   }
 
   /** Not taken over, nor as it was before: the engine goes on with this direction. */

@@ -51,7 +51,11 @@ export class UnitPool {
    * both again. That ends their rest, but with so many it took long enough to give them back.
    */
   share(): void {
-    if (this.low - this.high < this.units / 2) this.reset();
+    if (this.low - this.high >= this.units / 2) return;
+    this.high = 0;
+    this.low = this.units;
+    this.narrowList.clear();
+    this.wideList.clear();
   }
 
   /** How many steps `unitAt` knows. */
@@ -62,34 +66,6 @@ export class UnitPool {
   /** The unit at a step of a walk over all that are or were in use. */
   unitAt(step: number): number {
     return step < this.high ? step : this.units - PAIR * (step - this.high + 1);
-  }
-
-  /** Takes over memory in use: `marks` of a unit is not 0 where it is the first unit of a flow. */
-  takeOver(marks: Uint8Array, isWide: (unit: number) => boolean): void {
-    this.reset();
-    for (let unit = 0; unit < this.units; unit++) {
-      if (marks[unit] === 0) continue;
-      if (isWide(unit)) {
-        if (this.low === this.units) this.low = unit;
-        this.wide++;
-      } else {
-        this.high = unit + 1;
-        this.narrow++;
-      }
-    }
-    for (let step = this.steps - 1; step >= 0; step--) {
-      const unit = this.unitAt(step);
-      if (marks[unit] === 0) this.listOf(unit).push(unit);
-    }
-  }
-
-  private reset(): void {
-    this.narrow = 0;
-    this.wide = 0;
-    this.high = 0;
-    this.low = this.units;
-    this.narrowList.clear();
-    this.wideList.clear();
   }
 
   private listOf(unit: number): RestingList {

@@ -28,6 +28,7 @@ export const TcxHook = { ingress: 46, egress: 47 } as const;
 const ATTR_BYTES = 128;
 /** BPF_OBJ_NAME_LEN with its closing zero. */
 const NAME_BYTES = 16;
+const LOAD_TRIES = 5;
 /** More than our programs have. */
 const MAPS_OF_PROGRAM = 64;
 const VERIFIER_LOG_BYTES = 1 << 20;
@@ -158,7 +159,11 @@ export class Bpf {
         .pointer(8, copy(instructions))
         .pointer(16, nativeString(licence))
         .name(48, name);
-    const fd = load().run(Command.ProgLoad);
+    let fd = load().run(Command.ProgLoad);
+    // The verifier gives way to a signal that is pending (bpf_check: -EAGAIN).
+    for (let i = 0; fd < 0 && i < LOAD_TRIES && this.libc.errno() === Errno.EAGAIN; i++) {
+      fd = load().run(Command.ProgLoad);
+    }
     if (fd >= 0) return fd;
     const call = `bpf(PROG_LOAD ${name})`;
     if (this.libc.errno() === Errno.EPERM) return this.libc.fail(call);

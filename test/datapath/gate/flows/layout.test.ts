@@ -133,7 +133,6 @@ test('fields', () => {
       ['punt_ifindex', ConfigWord.PuntIfindex],
       ['mark', ConfigWord.Mark],
       ['units', ConfigWord.Units],
-      ['fingerprint', ConfigWord.Fingerprint],
     ],
   );
   assert.deepEqual(fields('punt'), {

@@ -54,7 +54,9 @@ function wire(): void {
 async function started(which: string, ...command: string[]): Promise<ChildProcess> {
   const [program, ...args] = [...inside(which), ...command];
   const child = spawn(program!, args, { stdio: ['pipe', 'pipe', 'inherit'] });
-  await once(child.stdout!, 'data');
+  const failed = once(child, 'exit').then(() => assert.fail(`${command.join(' ')}: ended at once`));
+  await Promise.race([once(child.stdout!, 'data'), failed]);
+  failed.catch(() => undefined);
   return child;
 }
 
@@ -71,7 +73,7 @@ interface Told {
   readonly bytes: number;
 }
 
-describe('at real interfaces', { skip }, () => {
+describe('at real interfaces', { skip, timeout: 60_000 }, () => {
   const directory = mkdtempSync(join(tmpdir(), 'pinhole-program-'));
   let server: ChildProcess;
   let engine: ChildProcess;
@@ -85,7 +87,12 @@ describe('at real interfaces', { skip }, () => {
     for (const which of ['c', 'g', 's']) run('ip', 'netns', 'del', name(which));
     rmSync(directory, { recursive: true, force: true });
   });
-  afterEach(() => engine.kill());
+  // At the end of its input it takes everything down, also after a failure.
+  afterEach(async () => {
+    if (engine.exitCode !== null) return;
+    engine.stdin!.end();
+    await once(engine, 'exit');
+  });
 
   const startEngine = async (mode: string): Promise<void> => {
     const script = fileURLToPath(new URL('live-engine.js', import.meta.url));

@@ -153,7 +153,7 @@ function firstSides(random: Random): Int32Array {
   const words = new Int32Array(SIDE_WORDS);
   const starts = [random(2 ** 32), random(2 ** 32)];
   for (const side of [0, 1]) {
-    const window = [0, 1, 4000, 65_535, 65_535, 1_000_000, 0x7fff_ffff, 0x9000_0000][random(8)]!;
+    const window = [0, 1, 4000, 65_535, 1_000_000, 2_000_000, 0x7fff_ffff, 0x9000_0000][random(8)]!;
     words[side * 4 + Side.End] = starts[side]!;
     words[side * 4 + Side.MaxEnd] = starts[side]! + [0, 1, 4000, 65_535][random(4)]!;
     words[side * 4 + Side.MaxWindow] = window;
@@ -225,7 +225,7 @@ describe('windows', { skip }, () => {
       refused += others;
     }
     // Neither is worth much without the other.
-    assert.ok(accepted > 2000 && refused > 2000, `accepted ${accepted}, refused ${refused}`);
+    assert.ok(accepted > 1000 && refused > 1000, `accepted ${accepted}, refused ${refused}`);
     assert.equal(machine.counters().outOfWindow! - before, refused);
   });
 
