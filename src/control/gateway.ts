@@ -114,6 +114,7 @@ async function answer(
       return answerRestore(host, request, reply);
     case 'iptables.save': {
       const now = new Date(engine.clock.epochSeconds() * 1000);
+      engine.settleFlows();
       return answerSave(engine.rules, request, reply, now);
     }
     case 'rules.apply':

@@ -37,6 +37,7 @@ export async function answerIptablesCommand(
   const argv = wordsOf(request.args.argv);
   if (argv === null) return reply.error('BAD_REQUEST', 'argv: an array of texts expected');
   const { changes, engine } = host;
+  engine.settleFlows();
   const outcome = editRules(changes.rules, argv, editScope(host, family));
   let { stdout, stderr, exitCode } = outcome;
   const { command, ruleSet } = outcome;
@@ -66,6 +67,7 @@ export async function answerRestore(
   const { text } = args;
   if (typeof text !== 'string') return reply.error('BAD_REQUEST', 'text: a text expected');
   const { changes, engine } = host;
+  engine.settleFlows();
   const family = familyOf(request);
   const unenforced = new Set<string>();
   const list = (command: IptablesCommand, draft: RuleSetDraft): string => {

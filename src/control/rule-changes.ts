@@ -65,6 +65,7 @@ export class RuleChanges {
    * they were go on with theirs. With `trialSec` the rules before come back after so many seconds.
    */
   replace(ruleSet: RuleSet, counters: boolean, trialSec: number | null, why: string): void {
+    this.host.engine.settleFlows();
     const before = this.rules;
     const after = this.compile(ruleSet);
     if (!counters) keepCounters(before, after);
@@ -100,6 +101,7 @@ export class RuleChanges {
     if (trial === null) return;
     this.trial = null;
     trial.callOff();
+    this.host.engine.settleFlows();
     if (end === 'expired') {
       this.host.useRules(
         trial.before,

@@ -248,6 +248,8 @@ export class EngineActions implements RuleActions {
   /** Errors come from the address that was meant, or else from the one nearest to the sender. */
   private ownAddress(packet: Packet, hook: HookCode): readonly number[] | null {
     if (hook === Hook.Input) return [packet.dst0, packet.dst1, packet.dst2, packet.dst3];
+    // About this host's own packets it speaks to itself.
+    if (hook === Hook.Output) return [packet.src0, packet.src1, packet.src2, packet.src3];
     const { routes } = this;
     const { family, src0, src1, src2, src3 } = packet;
     const kind = routes.lookupAddress(family, src0, src1, src2, src3);

@@ -106,6 +106,11 @@ export class Engine {
     return this.handover;
   }
 
+  /** To be called before counters of rules are shown, copied or set to zero: makes them true. */
+  settleFlows(): void {
+    this.handover.gate?.collectAll();
+  }
+
   /** To be called when routes, addresses, interfaces or settings are others: takes all flows back. */
   reconsiderFlows(): void {
     this.tracking.conntrack.carried.withdrawAll();

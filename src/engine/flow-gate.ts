@@ -65,6 +65,8 @@ export interface FlowGate {
   install(offer: FlowOffer): boolean;
   /** Collects what was counted of this connection; both directions stay. */
   collect(row: number): void;
+  /** Collects what was counted of every connection; all stay. */
+  collectAll(): void;
   /** TCP: copies what the gate knows of both sides, laid out as `FlowOffer.sides`. False: not here. */
   readSides(row: number, into: Int32Array): boolean;
   /** TCP: what the engine has changed since `readSides`; words that moved on meanwhile stay. */

@@ -1,6 +1,6 @@
 /**
  * The gate's side of shared memory at scale: what it costs to install and to withdraw a connection,
- * to go round all of them for their counts, to withdraw all at once, and to take over what a former
+ * to go round all of them for their counts, to withdraw all at once, and to read what a former
  * process left. Prints figures, asserts nothing.
  *
  *     npm run bench -- gate-flows [CONNECTIONS]
@@ -10,8 +10,10 @@ import { Tuple } from '../../src/conntrack/index.ts';
 import {
   bucketsFor,
   type FlowMemory,
+  flowsOf,
   initialise,
   SharedFlows,
+  sidesOf,
 } from '../../src/datapath/gate/flows/index.ts';
 import { type FlowOffer, GateAction } from '../../src/engine/index.ts';
 
@@ -191,14 +193,25 @@ console.log(`longest call of such a round: ${Math.max(...longest).toFixed(2)} ms
 report('withdrawAll', all, CONNECTIONS, 'connection');
 
 for (let n = 0; n < CONNECTIONS; n++) install(flows, n);
-const over: number[] = [];
-over.push(
-  timed(() => {
-    const next = SharedFlows.over(parts(memory));
-    let row = 0;
-    for (const flow of next.unclaimed()) next.adopt(flow.unit, row++, 0, 0);
-  }),
-);
-report('taken over from a former process', over, CONNECTIONS, 'connection');
+const reads: number[] = [];
+const sideReads: number[] = [];
+const units = new Int32Array(CONNECTIONS);
+const sides = new Int32Array(8);
+let left = 0;
+for (let round = 0; round < ROUNDS; round++) {
+  left = 0;
+  reads.push(
+    timed(() => {
+      for (const flow of flowsOf(memory)) units[left++] = flow.unit;
+    }),
+  );
+  sideReads.push(
+    timed(() => {
+      for (let n = 0; n < left; n++) sidesOf(memory, units[n]!, sides);
+    }),
+  );
+}
+report('flowsOf, what a former process left', reads, left, 'connection');
+report('sidesOf each of them', sideReads, left, 'connection');
 const bytes = 4 * (memory.flows.length + memory.buckets.length + CONNECTIONS);
 console.log(`memory: ${(bytes / CONNECTIONS).toFixed(0)} bytes a connection; settled ${settled}`);

@@ -130,6 +130,7 @@ test('with a gate: known, waiting, refused and handed over', () => {
     writeSides: (_row, _before, after) => moved.set(after),
     withdraw: (row) => engine.ledger.settle(row, 0, 0, 1, 40, engine.clock.ms),
     withdrawAll: () => {},
+    collectAll: () => {},
   });
   const control = new TcpSession(gateway, { server: { port: 21 } }).connect();
   const refused = new TcpSession(gateway, { client: { port: 41_000 }, server: { port: 80 } });

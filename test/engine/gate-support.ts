@@ -69,6 +69,10 @@ export class FakeGate implements FlowGate {
     this.flows.delete(row);
   }
 
+  collectAll(): void {
+    for (const row of this.flows.keys()) this.collect(row);
+  }
+
   withdrawAll(): void {
     for (const row of [...this.flows.keys()]) this.withdraw(row);
   }

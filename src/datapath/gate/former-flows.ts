@@ -1,6 +1,7 @@
 import { adoptFlow, adoptWindows, type Engine } from '../../engine/index.ts';
 import { Proto } from '../../wire/index.ts';
-import { type FlowMemory, FlowMemoryError, flowsOf, type UsedFlow } from './flows/index.ts';
+import { type FlowMemory, FlowMemoryError, flowsOf, sidesOf } from './flows/index.ts';
+import { SIDE_WORDS } from './layout.ts';
 import { type Bpf, FormerMaps } from './sys/index.ts';
 
 /**
@@ -12,8 +13,8 @@ export class LeftBehind {
   private readonly maps: FormerMaps;
   private readonly memory: FlowMemory;
   private readonly log: (line: string) => void;
-  /** Row of the tracker by unit of the memory. */
-  private readonly rows = new Map<number, number>();
+  /** Of TCP connections: row of the tracker by unit of the memory. */
+  private readonly tcpRows = new Map<number, number>();
 
   private constructor(maps: FormerMaps, log: (line: string) => void) {
     this.maps = maps;
@@ -39,29 +40,30 @@ export class LeftBehind {
 
   /** Enters the connections. Returns how many. */
   adopt(engine: Engine): number {
-    this.each((flow) => {
-      const isAnswered = flow.directions[1] !== null || flow.original.protocol === Proto.Tcp;
-      const row = adoptFlow(engine, { ...flow, isAnswered });
-      if (row >= 0) this.rows.set(flow.unit, row);
-    });
-    return this.rows.size;
-  }
-
-  /** The old programs are gone: what they saw to the last. The memory is let go of. */
-  finish(engine: Engine): void {
-    this.each(({ unit, original, sides }) => {
-      const row = this.rows.get(unit);
-      if (row !== undefined && original.protocol === Proto.Tcp) adoptWindows(engine, row, sides);
-    });
-    this.maps.close();
-  }
-
-  private each(use: (flow: UsedFlow) => void): void {
+    let adopted = 0;
     try {
-      for (const flow of flowsOf(this.memory)) use(flow);
+      for (const flow of flowsOf(this.memory)) {
+        const isTcp = flow.original.protocol === Proto.Tcp;
+        const isAnswered = flow.directions[1] || isTcp;
+        const row = adoptFlow(engine, { ...flow, isAnswered });
+        if (row < 0) continue;
+        adopted++;
+        if (isTcp) this.tcpRows.set(flow.unit, row);
+      }
     } catch (error) {
       if (!(error instanceof FlowMemoryError)) throw error;
       this.log(`gate: flows of a former process cannot be taken over: ${error.message}`);
     }
+    return adopted;
+  }
+
+  /** The old programs are gone: what they saw to the last. The memory is let go of. */
+  finish(engine: Engine): void {
+    const sides = new Int32Array(2 * SIDE_WORDS);
+    for (const [unit, row] of this.tcpRows) {
+      sidesOf(this.memory, unit, sides);
+      adoptWindows(engine, row, sides);
+    }
+    this.maps.close();
   }
 }

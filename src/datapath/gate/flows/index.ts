@@ -8,16 +8,12 @@
  * `collectSome` allocate nothing. Cold: `initialise`, `flowsOf`, `sidesOf`.
  */
 export { HopTable } from './hops.ts';
-export type { GateInterfaces } from './instructions.ts';
 export {
   bucketsFor,
   type FlowMemory,
-  type FlowMemoryCode,
   FlowMemoryError,
-  type FlowMemorySettings,
   initialise,
   MOST_UNITS,
-  mustBeLittleEndian,
 } from './memory.ts';
-export { SharedFlows, type SharedFlowsParts } from './shared-flows.ts';
-export { flowsOf, sidesOf, type UsedFlow } from './used-flows.ts';
+export { SharedFlows } from './shared-flows.ts';
+export { flowsOf, sidesOf } from './used-flows.ts';

@@ -36,7 +36,7 @@ export type FlowMemoryCode =
   | 'flow-memory-shape'
   | 'flow-memory-version';
 
-/** The memory is not what it has to be; with used memory: it cannot be taken over, only begun anew. */
+/** The memory is not what it has to be; what a former process has left in it cannot be read. */
 export class FlowMemoryError extends Error {
   override readonly name = 'FlowMemoryError';
   readonly code: FlowMemoryCode;
@@ -60,7 +60,7 @@ export interface FlowMemorySettings {
 }
 
 /** Bits of a slot that name a unit and a direction: 0 is kept for the empty slot. */
-export function refBitsFor(units: number): number {
+function refBitsFor(units: number): number {
   return 32 - Math.clz32(2 * units);
 }
 

@@ -109,6 +109,10 @@ export class SharedFlows implements FlowGate {
     if (unit >= 0) this.collector.collect(unit * FLOW_WORDS, row);
   }
 
+  collectAll(): void {
+    this.collector.collectSome(this.pool.steps);
+  }
+
   /**
    * One step of the walk that keeps accounts and timeouts fresh: settles those of the next `budget`
    * units that have counts, and returns how many these were. `collectSteps` make a round.

@@ -1,7 +1,7 @@
 import { FlowWord, SIDE_WORDS, SideWord } from '../layout.ts';
 
 /** Words of both sides. */
-export const SIDES = 2 * SIDE_WORDS;
+const SIDES = 2 * SIDE_WORDS;
 
 /**
  * The words of both sides of a TCP connection, which the program moves on while it forwards. It only

@@ -74,6 +74,7 @@ class OwnerEvaluator implements MatchEvaluator {
   private readonly userMin: number;
   private readonly userMax: number;
   private readonly userNegated: boolean;
+  private readonly asksGroup: boolean;
   private readonly groupMin: number;
   private readonly groupMax: number;
   private readonly groupNegated: boolean;
@@ -85,6 +86,7 @@ class OwnerEvaluator implements MatchEvaluator {
     this.userMin = user?.min ?? 0;
     this.userMax = user?.max ?? MAX_ID;
     this.userNegated = user?.negated ?? false;
+    this.asksGroup = group !== null;
     this.groupMin = group?.min ?? 0;
     this.groupMax = group?.max ?? MAX_ID;
     this.groupNegated = group?.negated ?? false;
@@ -96,6 +98,9 @@ class OwnerEvaluator implements MatchEvaluator {
     if (this.asksSocket && this.socketNegated) return false;
     const userHit = socketUid >= this.userMin && socketUid <= this.userMax;
     if (userHit === this.userNegated) return false;
+    if (!this.asksGroup) return true;
+    // The gate knows the user and not the group: then nothing is said of the group.
+    if (socketGid < 0) return this.groupNegated;
     return (socketGid >= this.groupMin && socketGid <= this.groupMax) !== this.groupNegated;
   }
 }
@@ -157,7 +162,7 @@ export const owner = defineMatch<OwnerValues>({
     return parts.join(' ');
   },
   unenforced: () =>
-    'the capture datapath cannot know the sockets of local packets: they count as sent by none',
+    'who sent a packet is known to the gate only, and of groups nothing: it counts as sent by none',
   // The kernel sends for a socket also where the socket is gone, and then for nobody.
   steady: false,
   evaluator: (value) => new OwnerEvaluator(value),

@@ -93,9 +93,9 @@ export function newLab(units: number): Lab {
   return { memory, ledger, flows: new SharedFlows(labParts(memory, ledger)) };
 }
 
-export function labOver(memory: FlowMemory): Lab {
-  const ledger = new Notebook();
-  return { memory, ledger, flows: SharedFlows.over(labParts(memory, ledger)) };
+/** Whether a connection stands in the memory. */
+export function holds(flows: SharedFlows, row: number): boolean {
+  return flows.readSides(row, new Int32Array(8));
 }
 
 /** The key of the n-th connection of a family as it comes from the inside, then as it is answered. */

@@ -2,15 +2,17 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import {
   bucketsFor,
-  type FlowMemoryCode,
   FlowMemoryError,
+  flowsOf,
   initialise,
   MOST_UNITS,
-  mustBeLittleEndian,
-  SharedFlows,
 } from '../../../../src/datapath/gate/flows/index.ts';
+import {
+  type FlowMemoryCode,
+  mustBeLittleEndian,
+} from '../../../../src/datapath/gate/flows/memory.ts';
 import { ConfigWord } from '../../../../src/datapath/gate/layout.ts';
-import { dirtyMemory, labParts, Notebook, newMemory } from './flow-lab.ts';
+import { dirtyMemory, newMemory } from './flow-lab.ts';
 
 function refuses(code: FlowMemoryCode, act: () => void): void {
   assert.throws(act, (error) => error instanceof FlowMemoryError && error.code === code);
@@ -82,7 +84,7 @@ describe('memory of a former process is refused', () => {
     test(name, () => {
       const memory = newMemory(8);
       memory.config[word] = value;
-      refuses(code, () => SharedFlows.over(labParts(memory, new Notebook())));
+      refuses(code, () => void [...flowsOf(memory)]);
     });
   }
 });

@@ -1,0 +1,216 @@
+/** kill -9 in the middle of transfers, under each --on-exit; and what the next start makes of it. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { ConntrackDto } from '../../../src/control/index.ts';
+import { Agent } from '../agent.ts';
+import type { Daemon } from '../daemon.ts';
+import { bigChecksum, clientAddress, FtpSession } from '../ftp-session.ts';
+import { requireLive } from '../harness.ts';
+import { ftpFilter, masquerade } from '../rule-texts.ts';
+import { untilTrue } from '../until.ts';
+import {
+  clientMay,
+  clientMayMasqueraded,
+  forwardedPort,
+  gatePrograms,
+  kernelObjectsOf,
+  kill,
+  type Stage,
+  startGate,
+  stillThere,
+  untilGone,
+  withGate,
+  withStage,
+} from './stage.ts';
+import { streamHost, streamHost6 } from './streams.ts';
+
+const gatewayOutside = '203.0.113.1';
+const gatewayInside = '192.168.77.1';
+
+interface FtpStage extends Stage {
+  readonly agent: Agent;
+}
+
+/** Opens three streams: translated at the source, at both ends, and IPv6 as it is. */
+async function threeStreams({ streams }: Stage): Promise<[number, number, number]> {
+  const [snat = 0] = await streams.open(1);
+  const [dnat = 0] = await streams.open(1, gatewayInside, 7000);
+  const [six = 0] = await streams.open(1, streamHost6);
+  await streams.goOn([snat, dnat, six]);
+  return [snat, dnat, six];
+}
+
+/** Whether a new connection can be opened at once. */
+async function opens({ agent }: FtpStage): Promise<boolean> {
+  const attempt = agent.connect(streamHost, 5555, { timeout: 0.3 });
+  try {
+    await agent.close(await attempt);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** A transfer with FTP, of which a good part is left when the gate is killed. */
+async function closedMidTransfer(stage: FtpStage, onExit: readonly string[]): Promise<void> {
+  const { lab, agent } = stage;
+  const rules = ftpFilter() + masquerade;
+  const daemon = await startGate(lab, rules, onExit);
+  const session = await FtpSession.open(agent);
+  const data = await session.beginDownload('PASV', '/pub/big.bin', 8_192);
+  await agent.read(data, 65_536);
+  await kill(daemon);
+  assert.equal(await opens(stage), false);
+  // The end is of the engine: everything before it comes.
+  const rest = (3 << 20) - 65_536;
+  assert.equal((await agent.read(data, rest, 15)).count, rest);
+  assert.equal(await opens(stage), false);
+  // The FIN waits for the next start, which knows the connection.
+  await withGate(lab, rules, onExit, async (second) => {
+    assert.equal((await second.connectionFrom(data.port))?.state, 'ESTABLISHED');
+    assert.equal((await agent.read(data, undefined, 10)).ended, true);
+    await agent.close(data);
+    await second.inState(data.port, 'TIME_WAIT');
+  });
+}
+
+/** The same file twice: what was read piece by piece is what the server has. */
+async function checksumWhileDead({ lab, agent }: FtpStage): Promise<void> {
+  const daemon = await startGate(lab, ftpFilter() + masquerade);
+  const session = await FtpSession.open(agent);
+  const data = await session.beginDownload('PASV', '/pub/big.bin', 8_192);
+  await kill(daemon);
+  const { count, sha256 } = await agent.read(data, 3 << 20, 15);
+  assert.equal(count, 3 << 20);
+  assert.equal(sha256, bigChecksum(lab));
+  await agent.reset(data);
+  await agent.reset(session.control);
+  await withGate(lab, ftpFilter(), [], async () => undefined);
+}
+
+async function openAtOnce(stage: FtpStage): Promise<void> {
+  const { lab, agent, streams } = stage;
+  const server = await Agent.start(lab, 'server');
+  const daemon = await startGate(lab, clientMay() + masquerade, ['--on-exit', 'open']);
+  const objects = kernelObjectsOf(daemon.pid);
+  const [six = 0] = await streams.open(1, streamHost6);
+  await streams.goOn([six]);
+  const listener = await server.listen({ from: streamHost, fromPort: 6000 });
+  const first = await agent.connect(streamHost, 6000);
+  assert.equal((await server.accept(listener)).peer, gatewayOutside);
+  await kill(daemon);
+  await agent.connect(streamHost, 6000);
+  assert.equal((await server.accept(listener)).peer, clientAddress);
+  await streams.finish([six]);
+  await untilTrue('the programs that do the work to go', async () => {
+    const left = await stillThere(objects);
+    return !left.includes('program ph_ingress') && !left.includes('program ph_egress');
+  });
+  await agent.reset(first);
+  await server.stop();
+  await withGate(lab, clientMay(), ['--on-exit', 'open'], async () => untilGone(objects));
+}
+
+function assertTuples(entry: ConntrackDto | undefined, to: string, port: number): void {
+  assert.ok(entry, 'the connection is not there');
+  assert.equal(entry.state, 'ESTABLISHED');
+  assert.deepEqual(
+    [entry.orig.src, entry.orig.dst, entry.orig.dport],
+    [clientAddress, to, port],
+  );
+  assert.deepEqual(
+    [entry.reply.src, entry.reply.sport, entry.reply.dst],
+    [streamHost, 5555, gatewayOutside],
+  );
+}
+
+async function bytesOf(daemon: Daemon, rule: RegExp): Promise<number> {
+  const saved = await daemon.show('iptables-save', '-c', '-t', 'filter');
+  const line = saved.split('\n').find((text) => rule.test(text));
+  return Number(/^\[\d+:(\d+)\]/.exec(line ?? '')?.[1]);
+}
+
+async function adopts(
+  stage: Stage,
+  onExit: readonly string[],
+  end: (daemon: Daemon) => Promise<void>,
+): Promise<void> {
+  const { lab, streams } = stage;
+  const rules = clientMay() + forwardedPort;
+  const first = await startGate(lab, rules, onExit);
+  const objects = kernelObjectsOf(first.pid);
+  const ports = await threeStreams(stage);
+  const [snat, dnat, six] = ports;
+  await end(first);
+  await streams.goOn(ports);
+  await withGate(lab, rules, onExit, async (second) => {
+    assert.match(second.log(), /gate: \d+ flows of the former process go on/);
+    assertTuples(await second.connectionFrom(snat), streamHost, 5555);
+    assertTuples(await second.connectionFrom(dnat), gatewayInside, 7000);
+    assert.equal((await second.connectionFrom(six))?.state, 'ESTABLISHED');
+    await streams.goOn(ports);
+    const before = await bytesOf(second, /ESTABLISHED/);
+    await streams.goOn(ports);
+    await untilTrue('the rule to count', async () => {
+      return (await bytesOf(second, /ESTABLISHED/)) > before + 65_536;
+    });
+    await untilGone(objects);
+    await streams.finish(ports);
+    for (const port of ports) await second.inState(port, 'TIME_WAIT');
+    // A clean stop, whatever --on-exit says: the next test wants the host as it was.
+    if (onExit.length > 0) await second.stop();
+  });
+  if (onExit.length > 0) await withGate(lab, rules, [], async () => undefined);
+}
+
+async function otherRules({ lab, streams }: Stage): Promise<void> {
+  const first = await startGate(lab, clientMayMasqueraded);
+  const [doomed = 0] = await streams.open(1);
+  const [six = 0] = await streams.open(1, streamHost6);
+  await streams.goOn([doomed, six]);
+  await kill(first);
+  const rules = clientMay('-A FORWARD -p tcp -m tcp --dport 5555 -j DROP', '-A FORWARD -p tcp -m tcp --sport 5555 -j DROP');
+  await withGate(lab, rules + masquerade, [], async () => {
+    await streams.standsStill(doomed);
+    await streams.goOn([six]);
+    await streams.finish([six]);
+  });
+}
+
+async function twenty({ lab, streams }: Stage, end: (daemon: Daemon) => Promise<void>) {
+  const onExit = ['--on-exit', 'closed'];
+  const first = await startGate(lab, clientMayMasqueraded, onExit);
+  const ports = await streams.open(20);
+  await streams.goOn(ports, 16_384);
+  await end(first);
+  await withGate(lab, clientMayMasqueraded, onExit, async (second) => {
+    await streams.goOn(ports, 16_384);
+    await second.stop();
+  });
+  await withGate(lab, clientMayMasqueraded, [], async () => {
+    await streams.goOn(ports, 16_384);
+    await streams.finish(ports);
+  });
+}
+
+const stop = (daemon: Daemon): Promise<void> => daemon.stop();
+
+test('the gate is killed, and starts again', async (t) => {
+  if (!requireLive(t, ['vsftpd', ...gatePrograms])) return;
+  await withStage('lt-gk', { ftpd: true }, async (plain) => {
+    const agent = await Agent.start(plain.lab, 'client');
+    const stage = { ...plain, agent };
+    const closed = ['--on-exit', 'closed'];
+    try {
+      await t.test('killed by default: closed', () => closedMidTransfer(stage, []));
+      await t.test('the checksum with no daemon', () => checksumWhileDead(stage));
+      await t.test('open: the kernel forwards at once', () => openAtOnce(stage));
+      await t.test('adopted after a crash', () => adopts(stage, [], kill));
+      await t.test('adopted after a stop that leaves it closed', () => adopts(stage, closed, stop));
+      await t.test('other rules decide anew', () => otherRules(stage));
+      await t.test('20 streams across two restarts', () => twenty(stage, kill));
+    } finally {
+      await agent.stop();
+    }
+  });
+});
