@@ -20,6 +20,9 @@ const NOP_NOP_TIMESTAMPS = 0x0101080a;
 const ICMP_LEN = 8;
 /** Initial hop limit of what the gateway sends itself. */
 const OWN_TTL = 64;
+/** RFC 791 section 3.1 with RFC 1349: precedence, and the bits behind it. */
+const INTERNET_CONTROL = 0xc0;
+const TOS_SERVICE = 0x1e;
 /** A whole ICMP error stays below the smallest datagram every IPv4 host takes (RFC 1812 4.3.2.3). */
 const ICMPV4_MAX_BYTES = 576;
 /** The same for IPv6: the minimum MTU (RFC 4443 2.4 c). */
@@ -29,6 +32,8 @@ const ICMPV6_MAX_BYTES = 1280;
 export class AnswerBuilder {
   /** The answer: an IP datagram at `l3Offset`, no link header, checksums complete. */
   readonly packet = new Packet(new ArrayBuffer(HEADROOM_BYTES + 2048));
+  /** Of what may be fragmented on its way, identification must differ (RFC 6864 section 4.1). */
+  private errorId = 0;
 
   /**
    * A TCP reset that answers `cause` (RFC 9293 section 3.5.2). False where none may be sent: to a
@@ -114,6 +119,7 @@ export class AnswerBuilder {
     this.beginIp(cause.family, isV4 ? Proto.Icmp : Proto.Icmpv6, ICMP_LEN + quoted);
     this.swapAddresses(cause);
     this.setSource(source);
+    if (isV4) this.asInternetControl(cause.tos);
     const { packet } = this;
     const at = packet.l4Offset;
     packet.view.setUint8(at, type);
@@ -125,6 +131,15 @@ export class AnswerBuilder {
     }
     this.finish();
     return true;
+  }
+
+  /** RFC 1812 section 4.3.2.5: precedence of internetwork control, the service asked for; no DF. */
+  private asInternetControl(tos: number): void {
+    const { view, l3Offset: at } = this.packet;
+    view.setUint8(at + 1, (tos & TOS_SERVICE) | INTERNET_CONTROL);
+    this.errorId = (this.errorId + 1) & 0xffff;
+    view.setUint16(at + 4, this.errorId);
+    view.setUint16(at + 6, 0);
   }
 
   /** Lays out an IP header for `payloadLen` bytes of `protocol` behind it. */

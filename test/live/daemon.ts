@@ -31,7 +31,13 @@ export class Daemon {
   static async start(lab: Lab, ruleFiles: readonly string[], options: DaemonOptions = {}) {
     const socket = options.socket ?? join(lab.runDir, 'pinhole.sock');
     const argv = ['node', pinholeMain, 'run', ...ruleFiles.flatMap((path) => ['--rules', path])];
-    argv.push(...interfaceArguments, ...datapathArguments, '--socket', socket, ...(options.arguments ?? []));
+    argv.push(
+      ...interfaceArguments,
+      ...datapathArguments,
+      '--socket',
+      socket,
+      ...(options.arguments ?? []),
+    );
     const runOptions = { timeoutMs: 15_000, ...(options.env ? { env: options.env } : {}) };
     const background = await startIn(lab, 'gateway', argv, /\bready\b/, runOptions);
     return new Daemon(lab, socket, background);

@@ -28,7 +28,7 @@ interface Stage {
 const fault = 'process.on("SIGUSR2", () => { throw new Error("provoked"); })';
 
 /** What is at the hooks of a managed interface. */
-const holds = { capture: /bpf_bytecode|bytecode/, gate: /direct-action .*name pinhole|gate/ } as const;
+const holds = { capture: /bytecode/, gate: /direct-action .*name ph_ingress/ } as const;
 
 /** Of a host's state, what `ethtool -k` says that is not fixed. */
 function offloads(state: string): string[] {

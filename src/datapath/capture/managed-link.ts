@@ -36,13 +36,7 @@ export class ManagedLink {
   dropBehindTap(link: LinkJson): void {
     const own = ownIpv6(link);
     this.ownAddresses = JSON.stringify(own);
-    if (!this.hasClsact()) {
-      this.apply(
-        `clsact on ${this.name}`,
-        ['tc', 'qdisc', 'add', 'dev', this.name, 'clsact'],
-        ['tc', 'qdisc', 'del', 'dev', this.name, 'clsact'],
-      );
-    }
+    this.makeRoom();
     for (const family of [4, 6] as const) {
       const program = family === 4 ? ipv4Program() : ipv6Program(own);
       this.apply(
@@ -99,6 +93,15 @@ export class ManagedLink {
     } catch (error) {
       this.log(`capture: ${this.name}: ${offload} stays on: ${failureText(error)}`);
     }
+  }
+
+  private makeRoom(): void {
+    const what = `clsact on ${this.name}`;
+    const run = ['tc', 'qdisc', 'add', 'dev', this.name, 'clsact'];
+    const undo = ['tc', 'qdisc', 'del', 'dev', this.name, 'clsact'];
+    if (!this.hasClsact()) this.apply(what, run, undo);
+    // Of an earlier process of ours, with the gate perhaps: it must not be taken back under the drop.
+    else this.changes.claim({ what, device: this.name, run, undo });
   }
 
   private hasClsact(): boolean {

@@ -17,6 +17,7 @@ import {
   foreignFilters,
   type Hook,
   hasClsact,
+  hasIngressQdisc,
   type ProgramName,
   PUNT0,
   PUNT1,
@@ -75,13 +76,7 @@ export class Hooks {
     const { changes, run } = this.parts;
     const pair = puntPair();
     const isThere = this.linkIndex(PUNT0) > 0;
-    if (isThere && !changes.isAdopted(pair)) {
-      throw new DatapathUnavailable(
-        'interface-taken',
-        `an interface ${PUNT0} is there already, and is none of a former start`,
-        `remove or rename it: ip link del ${PUNT0}`,
-      );
-    }
+    if (!changes.isAdopted(pair)) for (const name of [PUNT0, PUNT1]) this.needFree(name);
     // Of a former one that is gone nothing can be set: it is made anew.
     this.apply(isThere ? pair : { ...pair, again: pair.run });
     for (const command of puntPairSettings(existsSync('/proc/sys/net/ipv6'))) {
@@ -145,8 +140,28 @@ export class Hooks {
     this.hasPair = true;
   }
 
+  private needFree(name: string): void {
+    if (this.linkIndex(name) === 0) return;
+    throw new DatapathUnavailable(
+      'interface-taken',
+      `an interface ${name} is there already, and is none of a former start`,
+      `remove or rename it: ip link del ${name}`,
+    );
+  }
+
   private makeRoom(device: string): void {
-    if (!hasClsact(this.parts.run, device)) this.apply(addClsact(device));
+    const { changes, run } = this.parts;
+    const clsact = addClsact(device);
+    if (hasIngressQdisc(run, device)) {
+      throw new DatapathUnavailable(
+        'interface-taken',
+        `somebody's ingress qdisc is on ${device}, where the gate's clsact has to be`,
+        `remove it: tc qdisc del dev ${device} ingress`,
+      );
+    }
+    if (!hasClsact(run, device)) this.apply(clsact);
+    // Of an earlier process of ours: the way back is on the list already.
+    else changes.claim(clsact);
   }
 
   private attach(device: string, hook: Hook, program: ProgramName): void {

@@ -24,14 +24,17 @@ export interface HostChange {
   /** What to run instead where an earlier process has made this change already. */
   readonly again?: readonly string[];
   readonly undo: readonly string[];
+  /** Questions before the way back: where one prints anything, others build on it, and it stays. */
+  readonly unless?: readonly (readonly string[])[];
 }
 
 interface UndoStep {
   readonly what: string;
   readonly device: string;
   /** Which datapath made it; absent in files of earlier versions, which had `capture` only. */
-  readonly datapath?: string;
+  datapath?: string;
   readonly undo: readonly string[];
+  readonly unless?: readonly (readonly string[])[];
 }
 
 interface State {
@@ -101,17 +104,18 @@ export class HostChanges {
 
   /** Makes a change; the way back is on disk before. Throws what the program says. */
   apply(change: HostChange): void {
-    if (this.isAdopted(change)) {
+    if (this.claim(change)) {
       this.run(change.again ?? change.run);
       return;
     }
-    const { what, device, undo } = change;
+    const { what, device, undo, unless } = change;
     // Made before on a device that has gone and come again: one way back is enough.
     if (this.steps.some((step) => isSame(step.undo, undo))) {
       this.run(change.run);
       return;
     }
-    this.steps.push({ what, device, datapath: this.datapath, undo });
+    const step = { what, device, datapath: this.datapath, undo };
+    this.steps.push(unless === undefined ? step : { ...step, unless });
     this.write();
     try {
       this.run(change.run);
@@ -124,7 +128,22 @@ export class HostChanges {
 
   /** Whether an earlier process has made this change, and it is still on the list. */
   isAdopted(change: HostChange): boolean {
-    return [...this.adopted].some((step) => isSame(step.undo, change.undo));
+    return this.adoptedStep(change) !== undefined;
+  }
+
+  /**
+   * Makes an earlier process's change one of this datapath, whichever made it, so that `settle` leaves
+   * it. For what is in force already and needs no command. False where no earlier process made it.
+   */
+  claim(change: HostChange): boolean {
+    const step = this.adoptedStep(change);
+    if (step === undefined) return false;
+    step.datapath = this.datapath;
+    return true;
+  }
+
+  private adoptedStep({ undo }: HostChange): UndoStep | undefined {
+    return [...this.adopted].find((step) => isSame(step.undo, undo));
   }
 
   /**
@@ -136,9 +155,9 @@ export class HostChanges {
       ({ device, datapath = 'capture' }) => datapath !== this.datapath || !managed.includes(device),
     );
     this.adopted.clear();
-    if (forgotten.length === 0) return;
     this.steps = this.steps.filter((step) => !forgotten.includes(step));
     for (const step of forgotten.reverse()) this.undoStep(step);
+    // Also where nothing is forgotten: the list is this process's now, and the file says whose it is.
     if (this.steps.length > 0) this.write();
     else this.removeFile();
   }
@@ -170,6 +189,10 @@ export class HostChanges {
 
   private undoStep(step: UndoStep): void {
     try {
+      if (step.unless?.some((question) => this.run(question).trim() !== '')) {
+        this.log(`not undone: ${step.what}: somebody else uses it`);
+        return;
+      }
       this.run(step.undo);
     } catch (error) {
       this.log(`not undone: ${step.what}: ${failureText(error)}`);

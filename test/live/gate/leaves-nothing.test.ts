@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { interfaceArguments, ruleFile } from '../daemon.ts';
 import { mustRunIn, pinholeMain, requireLive, runIn } from '../harness.ts';
 import {
+  assertHost,
   clientMay,
   clientMayMasqueraded,
   gatePrograms,
@@ -16,38 +17,42 @@ import {
   stillThere,
   untilGone,
   wholeState,
+  withGate,
   withStage,
 } from './stage.ts';
 
 async function endsBy({ lab, streams, before }: Stage, signal: NodeJS.Signals): Promise<void> {
-  const daemon = await startGate(lab, clientMay());
-  const during = await wholeState(lab);
-  for (const name of ['lan0', 'wan0']) assert.match(during, new RegExp(`clsact .*dev ${name}`));
-  assert.match(during, /punt0/);
-  const objects = kernelObjectsOf(daemon.pid);
-  assert.equal(objects.maps.length, 8);
-  assert.equal(objects.programs.length, 6);
-  const ports = await streams.open(2);
-  await streams.goOn(ports);
-  daemon.signal(signal);
-  assert.equal(await daemon.ended(), 0, daemon.log());
-  assert.match(daemon.log(), /stopped; the host is as it was/);
-  assert.equal(await wholeState(lab), before);
-  await untilGone(objects);
-  // Not translated: the kernel carries them on.
-  await streams.finish(ports);
+  await withGate(lab, clientMay(), [], async (daemon) => {
+    const during = await wholeState(lab);
+    for (const name of ['lan0', 'wan0']) {
+      assert.match(during, new RegExp(`clsact .*dev ${name}`));
+    }
+    assert.match(during, /punt0/);
+    const objects = kernelObjectsOf(daemon.pid);
+    assert.equal(objects.maps.length, 8);
+    assert.equal(objects.programs.length, 6);
+    const ports = await streams.open(2);
+    await streams.goOn(ports);
+    daemon.signal(signal);
+    assert.equal(await daemon.ended(), 0, daemon.log());
+    assert.match(daemon.log(), /stopped; the host is as it was/);
+    await assertHost(lab, before);
+    await untilGone(objects);
+    // Not translated: the kernel carries them on.
+    await streams.finish(ports);
+  });
 }
 
 async function again({ lab, before }: Stage): Promise<void> {
   const seen = { maps: new Set<number>(), programs: new Set<number>() };
   for (let i = 0; i < 4; i++) {
-    const daemon = await startGate(lab, clientMayMasqueraded);
-    const { maps, programs } = kernelObjectsOf(daemon.pid);
-    for (const id of maps) seen.maps.add(id);
-    for (const id of programs) seen.programs.add(id);
-    await daemon.stop();
+    await withGate(lab, clientMayMasqueraded, [], async ({ pid }) => {
+      const { maps, programs } = kernelObjectsOf(pid);
+      for (const id of maps) seen.maps.add(id);
+      for (const id of programs) seen.programs.add(id);
+    });
   }
-  assert.equal(await wholeState(lab), before);
+  await assertHost(lab, before);
   assert.equal(seen.programs.size, 4 * 6);
   await untilGone({ maps: [...seen.maps], programs: [...seen.programs] });
 }
@@ -58,13 +63,16 @@ async function killedAndStarted({ lab, before }: Stage): Promise<void> {
   await kill(first);
   const left = await stillThere(objects);
   const atHooks = ['egress', 'ingress', 'reentry', 'segments'].map((name) => `program ph_${name}`);
-  assert.deepEqual(left.filter((name) => name.startsWith('program')), atHooks);
+  assert.deepEqual(
+    left.filter((name) => name.startsWith('program')),
+    atHooks,
+  );
   assert.notEqual(await wholeState(lab), before);
-  const second = await startGate(lab, clientMayMasqueraded);
-  assert.match(second.log(), new RegExp(`process ${first.pid} ended without cleaning up`));
-  await untilGone(objects);
-  await second.stop();
-  assert.equal(await wholeState(lab), before);
+  await withGate(lab, clientMayMasqueraded, [], async (second) => {
+    assert.match(second.log(), new RegExp(`process ${first.pid} ended without cleaning up`));
+    await untilGone(objects);
+  });
+  await assertHost(lab, before);
 }
 
 async function startRefused(stage: Stage, says: RegExp, environment = {}): Promise<void> {
@@ -79,14 +87,24 @@ async function startRefused(stage: Stage, says: RegExp, environment = {}): Promi
   assert.equal(code, 1, stderr);
   assert.match(stderr, says);
   assert.doesNotMatch(stderr, /^\s+at /m);
-  assert.equal(await wholeState(lab), before);
+  await assertHost(lab, before);
 }
 
 /** An interface with a name that the gate wants. */
 async function nameTaken(stage: Stage): Promise<void> {
   const { lab } = stage;
   for (const name of ['punt0', 'punt1']) {
-    await mustRunIn(lab, 'gateway', ['ip', 'link', 'add', name, 'type', 'veth', 'peer', 'name', 'other0']);
+    await mustRunIn(lab, 'gateway', [
+      'ip',
+      'link',
+      'add',
+      name,
+      'type',
+      'veth',
+      'peer',
+      'name',
+      'other0',
+    ]);
     try {
       await startRefused(stage, new RegExp(`${name}.*ip link del ${name}`));
     } finally {

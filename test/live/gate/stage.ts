@@ -7,7 +7,7 @@ import { type Lab, mustRunIn, withLab } from '../harness.ts';
 import { hostState } from '../host-state.ts';
 import { masquerade, natTable } from '../rule-texts.ts';
 import { until } from '../until.ts';
-import { serveStreams, Streams } from './streams.ts';
+import { Streams, serveStreams } from './streams.ts';
 
 export interface Stage {
   readonly lab: Lab;
@@ -53,7 +53,7 @@ export async function withStage<T>(
     try {
       const stage = { lab, streams, before: await wholeState(lab) };
       const result = await fn(stage);
-      assert.equal(await wholeState(lab), stage.before);
+      await assertHost(lab, stage.before);
       return result;
     } finally {
       await streams.stop();
@@ -96,6 +96,16 @@ export async function kill(daemon: Daemon): Promise<void> {
   assert.equal(await daemon.ended(), -1);
 }
 
+/** Throws with the lines that differ where the host is not as it was. */
+export async function assertHost(lab: Lab, before: string): Promise<void> {
+  const [now, then] = [(await wholeState(lab)).split('\n'), before.split('\n')];
+  const differing = {
+    new: now.filter((line) => !then.includes(line)),
+    gone: then.filter((line) => !now.includes(line)),
+  };
+  assert.deepEqual(differing, { new: [], gone: [] });
+}
+
 /** As `hostState`, with all interfaces' qdiscs and filters, and what is left in /run/pinhole. */
 export async function wholeState(lab: Lab): Promise<string> {
   const qdiscs = await mustRunIn(lab, 'gateway', ['tc', 'qdisc', 'show']);
@@ -109,7 +119,9 @@ function leftInRunDir(lab: Lab): string[] {
   const names = existsSync(runDir) ? readdirSync(runDir) : [];
   const isLeft = (name: string): boolean => {
     const pid = /^gate-(\d+)$/.exec(name)?.[1];
-    return name.includes(`-${namespace}.json`) || (pid !== undefined && !existsSync(`/proc/${pid}`));
+    return (
+      name.includes(`-${namespace}.json`) || (pid !== undefined && !existsSync(`/proc/${pid}`))
+    );
   };
   const mounts = readFileSync('/proc/self/mounts', 'utf8').split('\n');
   return [...names.filter(isLeft), ...mounts.filter((line) => line.includes(`${runDir}/gate-`))];
@@ -120,13 +132,22 @@ export function kernelObjectsOf(pid: number): KernelObjects {
   const maps = new Set<number>();
   const programs = new Set<number>();
   for (const fd of readdirSync(`/proc/${pid}/fdinfo`)) {
-    const text = readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8');
+    const text = textOf(`/proc/${pid}/fdinfo/${fd}`);
     const map = /^map_id:\s*(\d+)/m.exec(text)?.[1];
     const program = /^prog_id:\s*(\d+)/m.exec(text)?.[1];
     if (map !== undefined) maps.add(Number(map));
     if (program !== undefined) programs.add(Number(program));
   }
   return { maps: [...maps], programs: [...programs] };
+}
+
+/** '' for what is gone meanwhile. */
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
 }
 
 export interface KernelObjects {
@@ -159,4 +180,28 @@ export async function untilGone(objects: KernelObjects): Promise<void> {
     return left.length === 0 ? true : null;
   };
   await until('maps and programs to go', ask, 5_000, () => left.join('\n'));
+}
+
+/** The programs of ours at both hooks of an interface. */
+export async function programsAt(lab: Lab, device: string): Promise<string[]> {
+  const script = `tc filter show dev ${device} ingress; tc filter show dev ${device} egress`;
+  const text = await mustRunIn(lab, 'gateway', ['sh', '-c', script]);
+  return [...text.matchAll(/pref 3 bpf .*?\b((?:entry_)?(?:in|e)gress)\b/g)].map(
+    ([, name = '']) => name,
+  );
+}
+
+/** Waits until so many streams are carried by the program. */
+export async function untilInKernel(daemon: Daemon, flows: number): Promise<void> {
+  let found = 0;
+  const ask = async () => {
+    const status = (await daemon.ask((client) => client.request('status', {}).done)) as Status;
+    found = (status.gate?.flows4 ?? 0) + (status.gate?.flows6 ?? 0);
+    return found >= flows ? true : null;
+  };
+  await until(`${flows} flows in the kernel`, ask, 5_000, () => `${found} are`);
+}
+
+interface Status {
+  readonly gate?: Readonly<Record<string, number>>;
 }

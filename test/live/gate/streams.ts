@@ -15,7 +15,12 @@ export const streamHost6 = '2001:db8:77::21';
 
 /** Serves streams in the server namespace. */
 export function serveStreams(lab: Lab): Promise<Background> {
-  return startIn(lab, 'server', ['python3', '-u', script, 'serve', String(streamPort)], /listening/);
+  return startIn(
+    lab,
+    'server',
+    ['python3', '-u', script, 'serve', String(streamPort)],
+    /listening/,
+  );
 }
 
 /** Streams of the client namespace, named by their local ports. */
@@ -67,20 +72,27 @@ export class Streams {
     let last = -1;
     let same = 0;
     let askedMs = 0;
-    return until(`the stream of port ${port} to stand still`, async () => {
-      if (Date.now() - askedMs < 50) return null;
-      askedMs = Date.now();
-      const [moved = 0] = await this.moved([port]);
-      same = moved === last ? same + 1 : 0;
-      last = moved;
-      return same >= 5 ? moved : null;
-    }, timeoutMs);
+    return until(
+      `the stream of port ${port} to stand still`,
+      async () => {
+        if (Date.now() - askedMs < 50) return null;
+        askedMs = Date.now();
+        const [moved = 0] = await this.moved([port]);
+        same = moved === last ? same + 1 : 0;
+        last = moved;
+        return same >= 5 ? moved : null;
+      },
+      timeoutMs,
+    );
   }
 
   /** Ends streams, each of which must be whole. */
   async finish(ports: readonly number[], timeout = 10): Promise<void> {
     const outcomes = await this.#ask<string[]>('finish', { ports, timeout });
-    assert.deepEqual(outcomes, ports.map(() => 'whole'));
+    assert.deepEqual(
+      outcomes,
+      ports.map(() => 'whole'),
+    );
   }
 
   async #ask<T>(op: string, request: object): Promise<T> {

@@ -4,7 +4,9 @@ import type { PuntStats } from './stats.ts';
 
 /** Packets between two flushes. */
 const BATCH = 32;
-/** Of a batch, what known connections may take before strangers have had their share. */
+/** It is a flood where strangers fill more than this part of their ring: 64 KiB, some 500 packets. */
+const FLOOD_SHIFT = 7;
+/** Of a batch, what known connections may take in a flood before strangers have had their share. */
 const KNOWN_SHARE = 24;
 /** A turn ends after so many packets, or as soon as a batch ends after so long. */
 const TURN_PACKETS = 256;
@@ -32,8 +34,10 @@ export interface PuntLoopParts {
 
 /**
  * Takes packets from the rings in turns with a budget, and lets the event loop turn in between: under
- * any flood timers run and the control socket answers. Known connections go first, strangers have a
- * guaranteed share; what is too much is lost in the rings, by the kernel, and costs nothing here.
+ * any flood timers run and the control socket answers. In a flood known connections go first, and
+ * strangers have a guaranteed share; what is too much is lost in the rings, by the kernel, and costs
+ * nothing here. Otherwise packets keep their order across the two rings, as far as it can matter: a
+ * server's reply must not overtake the data connection that it closes (clients give up then).
  *
  * The event loop itself watches the rings (`RingWatcher`), and calls again as long as they hold
  * something that was not released: a turn may end at its budget, and none is missed. See `RingReader`
@@ -45,6 +49,8 @@ export class PuntLoop {
   private readonly steadyMs: () => number;
   private readonly runTurn = (): void => this.turn();
   private watch: RingWatch | null = null;
+  /** Packets of known connections taken since the rings were last looked at. */
+  private knownTaken = 0;
   private faultLogged = Number.NEGATIVE_INFINITY;
 
   constructor(parts: PuntLoopParts) {
@@ -101,9 +107,14 @@ export class PuntLoop {
     const { batch, engine, known, other } = this.parts;
     if (known.isEmpty() && other.isEmpty()) return 0;
     this.tick();
-    let taken = this.takeFrom(known, KNOWN_SHARE);
+    if (known.seenBytes === 0 || this.knownTaken >= TURN_PACKETS) this.look();
+    const isFlood = other.seenBytes > other.size >> FLOOD_SHIFT;
+    let taken = isFlood ? this.takeFrom(known, KNOWN_SHARE) : 0;
+    this.knownTaken += taken;
     taken += this.takeFrom(other, BATCH - taken);
-    taken += this.takeFrom(known, BATCH - taken);
+    const rest = this.takeFrom(known, BATCH - taken);
+    this.knownTaken += rest;
+    taken += rest;
     known.release();
     other.release();
     if (batch.queued > 0) batch.flush();
@@ -111,11 +122,18 @@ export class PuntLoop {
     return taken;
   }
 
+  /** Known connections first: the strangers that their packets came behind are seen as well then. */
+  private look(): void {
+    this.parts.known.look();
+    this.parts.other.look();
+    this.knownTaken = 0;
+  }
+
   private takeFrom(ring: RingReader, limit: number): number {
     const { path } = this.parts;
     let taken = 0;
     while (taken < limit && this.watch !== null) {
-      const at = ring.next();
+      const at = ring.nextSeen();
       if (at < 0) break;
       path.take(ring.words, at);
       taken++;

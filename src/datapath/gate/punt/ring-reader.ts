@@ -31,6 +31,8 @@ const RECORD_HEADER_BYTES = 8;
  */
 export class RingReader {
   readonly words: Int32Array;
+  /** Bytes of data: a power of two. */
+  readonly size: number;
   private readonly consumer: Int32Array;
   private readonly consumer64: BigUint64Array;
   private readonly producer: Int32Array;
@@ -42,6 +44,7 @@ export class RingReader {
 
   constructor(ring: MappedRing) {
     this.words = ring.words;
+    this.size = ring.size;
     this.consumer = ring.consumer;
     this.consumer64 = new BigUint64Array(ring.consumer.buffer, ring.consumer.byteOffset, 1);
     this.producer = ring.producer;
@@ -54,12 +57,25 @@ export class RingReader {
 
   /** Index into `words` of the next record's payload, aligned to eight bytes; -1: none is ready. */
   next(): number {
+    if (this.position === this.written) this.look();
+    return this.nextSeen();
+  }
+
+  /** Takes note of what the kernel has written so far: that is what `nextSeen` goes through. */
+  look(): void {
+    this.written = Atomics.load(this.producer, 0);
+  }
+
+  /** Bytes of the ring that were seen and not read. */
+  get seenBytes(): number {
+    return (this.written - this.position) >>> 0;
+  }
+
+  /** As `next`, up to where `look` saw the ring end. */
+  nextSeen(): number {
     for (;;) {
       const { position } = this;
-      if (position === this.written) {
-        this.written = Atomics.load(this.producer, 0);
-        if (position === this.written) return -1;
-      }
+      if (position === this.written) return -1;
       const at = (position & this.mask) >>> 2;
       const header = Atomics.load(this.words, at);
       if (header < 0) return -1;

@@ -18,6 +18,7 @@ export {
   foreignFilters,
   type Hook,
   hasClsact,
+  hasIngressQdisc,
   PUNT0,
   PUNT1,
   puntPair,

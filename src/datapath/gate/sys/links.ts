@@ -56,6 +56,11 @@ export function hasClsact(run: CommandRunner, device: string): boolean {
   return run(['tc', 'qdisc', 'show', 'dev', device]).includes('qdisc clsact ');
 }
 
+/** Whether the old qdisc with the one hook `ingress` is in the place of clsact. */
+export function hasIngressQdisc(run: CommandRunner, device: string): boolean {
+  return run(['tc', 'qdisc', 'show', 'dev', device]).includes('qdisc ingress ');
+}
+
 /** Makes room for filters; only where `hasClsact` says no, or somebody else's would go with it. */
 export function addClsact(device: string): HostChange {
   return {
@@ -64,6 +69,8 @@ export function addClsact(device: string): HostChange {
     run: ['tc', 'qdisc', 'add', 'dev', device, 'clsact'],
     again: ['tc', 'qdisc', 'replace', 'dev', device, 'clsact'],
     undo: ['tc', 'qdisc', 'del', 'dev', device, 'clsact'],
+    // Filters of others that came later would go with it.
+    unless: ['ingress', 'egress'].map((hook) => ['tc', 'filter', 'show', 'dev', device, hook]),
   };
 }
 

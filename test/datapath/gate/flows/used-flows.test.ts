@@ -185,6 +185,28 @@ describe('nonsense is left out', () => {
     );
   });
 
+  test('a flow of a family that does not exist, with its slot', () => {
+    const { flows, memory } = newLab(8);
+    const offer = offerOf(0, 0, keysOf(0));
+    for (const tuple of [offer.original, offer.reply]) tuple.meta = (5 << 8) | tuple.protocol;
+    assert.ok(flows.install(offer));
+    assert.deepEqual(read(memory), []);
+  });
+
+  test('an IPv6 flow half in one pair and half in the next, with its slots', () => {
+    const { memory } = newLab(8);
+    const former = newLab(8);
+    installBoth(former, 0, 6);
+    memory.flows.set(former.memory.flows.subarray(26 * 6), 26 * 5);
+    memory.hops.set(former.memory.hops);
+    // The same slots, but of the unit before.
+    for (const [n, slot] of former.memory.buckets.entries()) {
+      if (slot !== 0) memory.buckets[n] = slot - 2;
+    }
+    assert.equal(find(memory, keysOf(0, 6)[0])!.unit, 5);
+    assert.deepEqual(read(memory), []);
+  });
+
   test('a memory of noise', () => {
     const { memory } = newLab(64);
     const random = new Prng(12345);
