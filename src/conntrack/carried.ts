@@ -108,20 +108,38 @@ export class CarriedFlows {
 
   /**
    * Whether a direction is to be offered to the carrier with the packet in hand. Not while it is
-   * carried: such packets were on their way when it was taken over. If they go on coming it is taken
-   * back, to be offered anew as things stand now: it comes in by another way, or has counted too much.
+   * carried, and for some packets after it was refused.
    */
   mayOffer(row: number, direction: DirectionCode): boolean {
     const { table } = this;
     const status = table.get(row, Field.Status);
     const shift = STRAYS_AT + direction * STRAYS_BITS;
     const strays = (status >>> shift) & STRAYS;
-    const isCarried = (status & (Status.OriginalCarried << direction)) !== 0;
-    if (!isCarried && strays === 0) return true;
-    const next = (strays + 1) & STRAYS;
-    table.set(row, Field.Status, (status & ~(STRAYS << shift)) | (next << shift));
-    if (isCarried && next === 0) this.withdraw(row);
+    if ((status & (Status.OriginalCarried << direction)) !== 0) {
+      this.noteStray(row, shift, strays);
+      return false;
+    }
+    if (strays === 0) return true;
+    this.setStrays(row, shift, (strays + 1) & STRAYS);
     return false;
+  }
+
+  /**
+   * A packet has come here though its direction is carried: it was on its way when that was taken
+   * over, as thousands may be where segments are cut or a flood waits before them. Taken back only
+   * if they go on coming a second and more after the first, to be offered anew as things stand then:
+   * it comes in by another way. What is noted is the second of the first.
+   */
+  private noteStray(row: number, shift: number, first: number): void {
+    const second = 1 + (this.clock.sec % STRAYS);
+    if (first === 0) this.setStrays(row, shift, second);
+    else if ((second - first + STRAYS) % STRAYS > 1) this.withdraw(row);
+  }
+
+  private setStrays(row: number, shift: number, value: number): void {
+    const { table } = this;
+    const others = table.get(row, Field.Status) & ~(STRAYS << shift);
+    table.set(row, Field.Status, others | (value << shift));
   }
 
   /** TCP: see `fitsKnownWindows`. */

@@ -56,7 +56,7 @@ export const Status = {
   KnownToCarrier: 1 << 23,
   /** The carrier has something of it. */
   InGate: 7 << 21,
-  /** For `CarriedFlows`: packets that came although they are carried, three bits a direction. */
+  /** For `CarriedFlows`: of packets that came although they are carried, three bits a direction. */
   Strays: 63 << 24,
   /** Carried packets of the original (reply) direction are for this host. */
   OriginalComesIn: 1 << 30,

@@ -128,9 +128,11 @@ export async function answerSave(
   reply.done();
 }
 
-function editScope({ loadOptions }: GatewayHost, family: Family) {
+function editScope({ loadOptions, engine }: GatewayHost, family: Family) {
   const { helpers = DEFAULT_HELPERS, resolveHost = null } = loadOptions;
-  return { family, helpers, resolveHost };
+  // Taken back, not only settled: what a gate forwards while the copy is compiled would be counted in
+  // the rules that go.
+  return { family, helpers, resolveHost, beforeCopy: () => engine.reconsiderFlows() };
 }
 
 function listing(compiled: CompiledRules, command: IptablesCommand): string {

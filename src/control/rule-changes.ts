@@ -65,9 +65,10 @@ export class RuleChanges {
    * they were go on with theirs. With `trialSec` the rules before come back after so many seconds.
    */
   replace(ruleSet: RuleSet, counters: boolean, trialSec: number | null, why: string): void {
-    this.host.engine.settleFlows();
     const before = this.rules;
     const after = this.compile(ruleSet);
+    // Taken back, not only settled: from here on the counters of `before` stand still.
+    this.host.engine.reconsiderFlows();
     if (!counters) keepCounters(before, after);
     this.host.useRules(after, why);
     if (trialSec === null) return;

@@ -16,6 +16,8 @@ export interface LeftFlow {
   readonly reply: Tuple;
   /** Whether answers have passed. */
   readonly isAnswered: boolean;
+  /** The former process had it followed by the FTP helper; this one goes on mid-stream. */
+  readonly isKept: boolean;
   /** TCP: as `FlowOffer` has them. */
   readonly checkWindow: boolean;
   readonly originalScale: number;
@@ -46,6 +48,7 @@ export function adoptFlow(engine: Engine, flow: LeftFlow): number {
   if (row < 0) return -1;
   setTranslation(engine, row, flow);
   if (isTcp) setWindows(engine, row, flow);
+  if (flow.isKept) engine.tracking.followAsFtp(row, '');
   if (commands.finish(row, entry) !== CommandResult.Ok) return -1;
   // Nothing more has passed; but from now on it lives as long as after a packet.
   conntrack.settle(row, Direction.Original, 0, 0, engine.clock.ms);

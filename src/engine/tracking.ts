@@ -149,9 +149,20 @@ export class Tracking {
     let helper = this.flight.helperOfRule;
     if (helper === 0 && packet.protocol === Proto.Tcp && this.isFtpPort()) helper = HelperId.Ftp;
     if (helper === 0) return;
+    if (helper === HelperId.Ftp) this.followAsFtp(row, this.flight.helperComment);
+    else this.setHelper(row, helper);
+  }
+
+  /** Gives a connection to the FTP helper; `comment` is that of the rule that says so. */
+  followAsFtp(row: number, comment: string): void {
+    this.setHelper(row, HelperId.Ftp);
+    this.ftp.attach(row, comment);
+  }
+
+  private setHelper(row: number, helper: number): void {
+    const { table } = this.conntrack;
     table.setHelper(row, helper);
     table.addStatus(row, Status.Helper);
-    if (helper === HelperId.Ftp) this.ftp.attach(row, this.flight.helperComment);
   }
 
   private isFtpPort(): boolean {

@@ -8,16 +8,20 @@ import { Chain, type Family, RuleSet, Table, type TableCode } from './model.ts';
  */
 export class RuleSetDraft extends RuleSet {
   private readonly before: CompiledRules;
+  private readonly beforeCopy: () => void;
   private readonly copied = new Set<Table>();
 
-  constructor(before: CompiledRules) {
+  /** `beforeCopy` is called each time before the counters of a table are copied. */
+  constructor(before: CompiledRules, beforeCopy: () => void = () => {}) {
     super(before.ruleSet);
     this.before = before;
+    this.beforeCopy = beforeCopy;
   }
 
   override ensureTable(family: Family, code: TableCode): Table {
     const known = this.table(family, code);
     if (known !== null && this.copied.has(known)) return known;
+    if (known !== null) this.beforeCopy();
     const table = known === null ? new Table(family, code) : copyTable(known, this.before);
     this.copied.add(table);
     this.put(table);

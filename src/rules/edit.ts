@@ -31,6 +31,8 @@ export interface EditScope {
   /** Names of helpers that connections may be given. */
   readonly helpers: readonly string[];
   readonly resolveHost: HostResolver | null;
+  /** Called before counters of rules in use are copied: what is counted elsewhere is settled then. */
+  readonly beforeCopy?: () => void;
 }
 
 const programName = (family: Family) => (family === 6 ? 'ip6tables' : 'iptables');
@@ -47,7 +49,7 @@ export function editRules(
     const command = readCommand(before.ruleSet, argv, scope, (message) => {
       said.stderr += message === DEPRECATED_INTERVAL ? `${message}\n` : `Warning: ${message}\n`;
     });
-    const draft = new RuleSetDraft(before);
+    const draft = new RuleSetDraft(before, scope.beforeCopy);
     const now =
       before.ruleSet.table(command.family, command.table) ??
       new Table(command.family, command.table);

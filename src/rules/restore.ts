@@ -41,7 +41,7 @@ export function restoreRules(
   scope: EditScope,
 ): RestoreOutcome {
   const program = scope.family === 6 ? 'ip6tables-restore' : 'iptables-restore';
-  const draft = new RuleSetDraft(before);
+  const draft = new RuleSetDraft(before, scope.beforeCopy);
   draft.ftp = [];
   const source = new Source(program, request.text, {
     family: scope.family,

@@ -175,16 +175,29 @@ describe('what keeps a flow in the engine', () => {
   });
 });
 
-test('packets that go on coming though they are carried: taken back, and offered anew', () => {
-  const gated = makeGated();
-  const session = talk(gated);
-  session.clientAcks();
-  for (let i = 0; i < 7; i++) session.clientAcks();
-  assert.deepEqual(gated.gate.calls, []);
-  session.clientAcks();
-  assert.deepEqual(gated.gate.calls, ['withdraw 0']);
-  session.clientAcks();
-  assert.equal(gated.gate.actions(0), 'forward -');
+describe('packets that come though they are carried', () => {
+  test('were on their way, however many: the direction stays where it is', () => {
+    const gated = makeGated();
+    const session = talk(gated);
+    for (let i = 0; i < 5_000; i++) session.clientAcks();
+    gated.gateway.clock.set(gated.gateway.clock.sec + 1, 900_000);
+    session.clientAcks();
+    assert.deepEqual(gated.gate.calls, []);
+    assert.equal(gated.gate.offers.length, 1);
+  });
+
+  test('and go on coming for seconds: taken back, and offered anew', () => {
+    const gated = makeGated();
+    const session = talk(gated);
+    session.clientAcks();
+    session.clientAcks();
+    gated.gateway.clock.set(gated.gateway.clock.sec + 2, 0);
+    session.clientAcks();
+    assert.deepEqual(gated.gate.calls, ['withdraw 0']);
+    session.clientAcks();
+    assert.equal(gated.gate.actions(0), 'forward -');
+    assert.equal(gated.gate.offers.length, 2);
+  });
 });
 
 describe('FTP', () => {

@@ -7,6 +7,7 @@ import { Agent } from './agent.ts';
 import { type Daemon, withDaemon } from './daemon.ts';
 import { EventReader } from './event-reader.ts';
 import { bigChecksum, clientAddress, FtpSession, serverAddress } from './ftp-session.ts';
+import { assertCarried } from './datapath.ts';
 import { gatewayPrograms } from './gateways.ts';
 import { type Lab, mustRunIn, requireLive, withLab } from './harness.ts';
 import { ftpFilter, masquerade } from './rule-texts.ts';
@@ -92,6 +93,7 @@ async function saveAndRestore(lab: Lab, client: Agent, daemon: Daemon): Promise<
   assert.deepEqual(outside, ['203.0.113.1', '203.0.113.1']);
   assert.match(await session.command('NOOP'), /^200 /);
   await session.quit();
+  await assertCarried(daemon.socket);
 }
 
 test('pinhole conntrack beside transfers', async (t) => {

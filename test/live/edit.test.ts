@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { Agent } from './agent.ts';
 import { type Daemon, ruleFile, withDaemon } from './daemon.ts';
 import { bigChecksum, FtpSession, serverAddress } from './ftp-session.ts';
+import { assertCarried } from './datapath.ts';
 import { gatewayPrograms } from './gateways.ts';
 import { type Lab, requireLive, withLab } from './harness.ts';
 import { ftpFilter } from './rule-texts.ts';
@@ -64,6 +65,7 @@ async function duringTransfer({ lab, client }: Stage): Promise<void> {
     assert.equal((await daemon.inState(data.port, 'TIME_WAIT')).id, id);
     await session.download('PORT', lab);
     await session.quit();
+    await assertCarried(daemon.socket);
 
     daemon.signal('SIGHUP');
     await daemon.logged(/rules re-read/);
@@ -97,6 +99,7 @@ async function onTrial({ lab, client }: Stage): Promise<void> {
     assert.equal(await attempt(client), 'ECONNREFUSED');
     await session.download('PASV', lab);
     await session.quit();
+    await assertCarried(daemon.socket);
   });
 }
 

@@ -130,6 +130,7 @@ async function runScenario(
         }),
       );
       await Promise.all(subtests);
+      await gateway.assertCarried();
     }),
   );
 }

@@ -4,7 +4,7 @@
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { datapathArguments } from './datapath.ts';
+import { assertCarried, datapathArguments } from './datapath.ts';
 import { type Background, type Lab, mustRunIn, pinholeMain, runIn, startIn } from './harness.ts';
 
 export interface GatewayRules {
@@ -27,6 +27,8 @@ export interface GatewayUnderTest {
   start(rules: GatewayRules, options?: GatewayOptions): Promise<void>;
   /** Forgets rules and connections. Throws when the gateway had failed meanwhile. */
   stop(): Promise<void>;
+  /** Asserts that established flows took the fast way, where this gateway has one. */
+  assertCarried(): Promise<void>;
   /** The gateway's own view, for the message of a failed test. */
   describe(): Promise<string>;
 }
@@ -71,6 +73,8 @@ export class KernelGateway implements GatewayUnderTest {
     await mustRunIn(this.#lab, 'gateway', ['conntrack', '-F']);
   }
 
+  async assertCarried(): Promise<void> {}
+
   async describe(): Promise<string> {
     const views = [
       ['iptables-legacy', '-nvL'],
@@ -106,7 +110,7 @@ export class PinholeGateway implements GatewayUnderTest {
     if (rules.v4 !== undefined) argv.push('--rules', this.#ruleFile('rules.v4', rules.v4));
     if (rules.v6 !== undefined) argv.push('--rules', this.#ruleFile('rules.v6', rules.v6));
     argv.push('--interface', 'lan0', '--interface', 'wan0', ...datapathArguments);
-    argv.push('--socket', join(this.#lab.runDir, 'pinhole.sock'));
+    argv.push('--socket', this.#socket);
     if (options.ftpPorts !== undefined) {
       // Without a helper: it watches a port that nobody uses (1, tcpmux).
       const ports = options.ftpPorts.length > 0 ? options.ftpPorts : [1];
@@ -127,8 +131,16 @@ export class PinholeGateway implements GatewayUnderTest {
     throw new Error(`pinhole ended ${when} with ${code}\n${daemon.output()}`);
   }
 
+  assertCarried(): Promise<void> {
+    return assertCarried(this.#socket);
+  }
+
   describe(): Promise<string> {
     return Promise.resolve(this.#daemon?.output() ?? 'pinhole is not running');
+  }
+
+  get #socket(): string {
+    return join(this.#lab.runDir, 'pinhole.sock');
   }
 
   #ruleFile(name: string, text: string): string {

@@ -73,6 +73,7 @@ async function withGateway(
   await gateway.start(rulesFor(topology, servers));
   try {
     await fn();
+    await gateway.assertCarried();
   } finally {
     await gateway.stop();
   }

@@ -6,6 +6,7 @@ import { ControlError } from '../../src/control/index.ts';
 import { Agent } from './agent.ts';
 import { type Daemon, ruleFile, withDaemon } from './daemon.ts';
 import { bigChecksum, FtpSession, serverAddress } from './ftp-session.ts';
+import { assertCarried } from './datapath.ts';
 import { gatewayPrograms } from './gateways.ts';
 import { type Lab, requireLive, withLab } from './harness.ts';
 import { ftpFilter } from './rule-texts.ts';
@@ -77,6 +78,7 @@ async function duringTransfer({ lab, client }: Stage): Promise<void> {
     await withBrokenFile(daemon, rules);
     await session.download('EPSV', lab);
     await session.quit();
+    await assertCarried(daemon.socket);
   });
 }
 

@@ -11,6 +11,7 @@ import { Agent } from './agent.ts';
 import { type Daemon, withDaemon } from './daemon.ts';
 import { whileDeaf } from './deaf.ts';
 import { FtpSession } from './ftp-session.ts';
+import { assertCarried } from './datapath.ts';
 import { gatewayPrograms } from './gateways.ts';
 import { type Lab, mustRunIn, requireLive, withLab } from './harness.ts';
 import { ftpFilter, masquerade } from './rule-texts.ts';
@@ -131,6 +132,7 @@ test('announcements that are sent again through MASQUERADE', async (t) => {
             });
           }
         }
+        await assertCarried(daemon.socket);
       });
     } finally {
       await agent.stop();

@@ -101,6 +101,7 @@ test('commands in unusual segments, through address translation', async (t) => {
             await t.test(name, () => session(t, site, topology, style, family, mode));
           }
         }
+        await gateway.assertCarried();
       } finally {
         await gateway.stop();
       }

@@ -19,16 +19,23 @@ export interface DatapathOptions {
   readonly onExit: OnExit | null;
 }
 
+/** Given twice, the last one counts: a list would be none of the choices. */
+function lastOf<T>(value: T | readonly T[]): T {
+  return Array.isArray(value) ? (value.at(-1) as T) : (value as T);
+}
+
 export const datapathOptions = {
   datapath: {
     choices: ['auto', ...liveDatapathNames],
     default: 'auto',
+    coerce: lastOf<LiveDatapathName | 'auto'>,
     describe:
       'gate: established flows in the kernel (eBPF); capture: every packet through libpcap; ' +
       'auto: gate where it can run',
   },
   'on-exit': {
     choices: onExitValues,
+    coerce: lastOf<OnExit | undefined>,
     describe:
       'What the gate leaves, killed or stopped: closed: known flows go on, nothing new passes; ' +
       'open: the kernel forwards by itself. Default: open when stopped, closed when killed',

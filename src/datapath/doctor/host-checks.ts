@@ -86,8 +86,9 @@ function checkJit(probe: HostProbe): Finding {
   );
 }
 
-/** Other firewalls: what is handed up to this host passes them too. */
+/** Other firewalls: what is handed up to this host passes them too. Only root can see them. */
 export function checkFirewalls(probe: HostProbe): Finding[] {
+  if (probe.uid !== 0) return [note('other firewalls', 'only root can see their rules')];
   const findings: Finding[] = [];
   for (const program of ['iptables-legacy-save', 'ip6tables-legacy-save']) {
     const rules = textOf(probe, [program]);

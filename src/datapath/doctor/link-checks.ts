@@ -2,8 +2,8 @@ import { type LinkJson, parseIpJson } from '../routes/index.ts';
 import { bad, type Finding, good, note } from './finding.ts';
 import type { HostProbe } from './probe.ts';
 
-/** Names of our own at a hook: they are no strangers. */
-const OURS = /\b(gate|pinhole|entry_)/;
+/** Names of our own programs at a hook: they are no strangers. */
+const OURS = /\b(gate|pinhole|entry_|ph_)/;
 
 /** The interfaces that are to be managed; without names, what could be. */
 export function checkLinks(probe: HostProbe, names: readonly string[]): Finding[] {
@@ -68,23 +68,37 @@ function offloads(probe: HostProbe, name: string): Finding[] {
   return [good(`${name} offloads`, 'stay as they are with the gate; capture switches them off')];
 }
 
-/** Programs of others at the hooks where the gate's program is to sit. */
+/** What others have at the hooks where the gate's program is to sit. */
 function hooks(probe: HostProbe, name: string): Finding[] {
   const findings: Finding[] = [];
+  if (textOf(probe, ['tc', 'qdisc', 'show', 'dev', name]).includes('qdisc ingress ')) {
+    const mend = `tc qdisc del dev ${name} ingress`;
+    const found = "somebody's ingress qdisc is in the place of clsact";
+    findings.push(bad(`${name} qdisc`, found, mend, 'gate', 'capture'));
+  }
   for (const hook of ['ingress', 'egress']) {
-    let text: string;
-    try {
-      text = probe.run(['tc', 'filter', 'show', 'dev', name, hook]);
-    } catch {
-      continue;
-    }
-    const others = text.split('\n').filter((line) => /\bpref \d+/.test(line) && !OURS.test(line));
+    const others = filtersOf(textOf(probe, ['tc', 'filter', 'show', 'dev', name, hook]));
     if (others.length === 0) continue;
-    const found = `another filter sits there: ${others[0]!.trim()}`;
+    const found = `another filter sits there: ${others[0]}`;
     const mend = `those with a lower preference see packets first (tc filter show dev ${name} ${hook})`;
     findings.push(note(`${name} ${hook}`, found, mend));
   }
   return findings;
+}
+
+/** Filters that are not ours, a line each: the line with the handle, which has the name as well. */
+function filtersOf(text: string): string[] {
+  const lines = text.split('\n').filter((line) => /\bpref \d+.*\bhandle\b/.test(line));
+  return lines.filter((line) => !OURS.test(line)).map((line) => line.trim());
+}
+
+/** What a program prints; '' where it cannot be run. */
+function textOf(probe: HostProbe, argv: readonly string[]): string {
+  try {
+    return probe.run(argv);
+  } catch {
+    return '';
+  }
 }
 
 /** Applies to what is handed up to this host. */

@@ -48,7 +48,8 @@ export class LeftBehind {
         const row = adoptFlow(engine, { ...flow, isAnswered });
         if (row < 0) continue;
         adopted++;
-        if (isTcp) this.tcpRows.set(flow.unit, row);
+        // Of others the engine finds out from their next packets, as of one picked up mid-stream.
+        if (isTcp && !flow.isKept) this.tcpRows.set(flow.unit, row);
       }
     } catch (error) {
       if (!(error instanceof FlowMemoryError)) throw error;

@@ -141,6 +141,46 @@ describe('HostChanges', () => {
     assert.deepEqual(host.commands, ['do b', 'undo a', 'undo b']);
   });
 
+  test('what another datapath did and this one builds on is claimed, and undone at the end', (t) => {
+    const host = afterCrash(t, change('a'), change('b'));
+    const changes = host.changes('gate');
+    changes.adoptStale();
+    assert.equal(changes.claim(change('a')), true);
+    assert.equal(changes.claim(change('c')), false);
+    changes.settle(['eth0']);
+    assert.deepEqual(host.commands, ['undo b']);
+    changes.undoAll();
+    assert.deepEqual(host.commands, ['undo b', 'undo a']);
+  });
+
+  test('a list that was taken over unchanged is the list of who took it over', (t) => {
+    const host = afterCrash(t, change('a'));
+    const started = host.changes();
+    started.adoptStale();
+    started.apply(change('a'));
+    started.settle(['eth0']);
+    const state = JSON.parse(readFileSync(host.stateFile, 'utf8'));
+    assert.deepEqual([state.pid, state.started], [process.pid, host.runningPids.get(process.pid)]);
+  });
+
+  test('what somebody else builds on stays, and the log says so', (t) => {
+    const host = new FakeHost(t);
+    const changes = host.changes();
+    changes.apply({
+      ...change('a'),
+      unless: [
+        ['ask', '1'],
+        ['ask', '2'],
+      ],
+    });
+    changes.apply({ ...change('b'), unless: [['ask', '3']] });
+    host.answers['ask 2'] = 'a filter\n';
+    changes.undoAll();
+    assert.deepEqual(host.commands, ['do a', 'do b', 'ask 3', 'undo b', 'ask 1', 'ask 2']);
+    assert.deepEqual(host.log, ['not undone: a: somebody else uses it']);
+    assert.ok(!existsSync(host.stateFile));
+  });
+
   test('what was done to an interface that is not managed any more is undone', (t) => {
     const host = afterCrash(t, change('a', 'eth0'), change('b', 'eth1'), change('c', 'eth1'));
     const changes = host.changes();

@@ -124,6 +124,14 @@ describe('doctor', () => {
     const ours = 'filter protocol all pref 3 bpf chain 0 handle 0x1 pinhole_ingress\n';
     const own = { 'tc filter show dev lan0 ingress': ours };
     assert.deepEqual(await findingsOf({ commands: own }, 'lan0 ingress'), []);
+    const named =
+      'filter protocol all pref 3 bpf chain 0 \n' +
+      'filter protocol all pref 3 bpf chain 0 handle 0x1 ingress:[*fsobj] direct-action name ph_ingress\n';
+    const running = { 'tc filter show dev lan0 ingress': named };
+    assert.deepEqual(await findingsOf({ commands: running }, 'lan0 ingress'), []);
+    const qdisc = { 'tc qdisc show dev lan0': 'qdisc ingress ffff: parent ffff:fff1 ---\n' };
+    assert.equal((await findingsOf({ commands: qdisc }, 'lan0 qdisc'))[0]!.state, 'bad');
+    assert.equal(await chosen({ commands: qdisc }), null);
     const lro = { 'ethtool -k lan0': 'large-receive-offload: on\n' };
     assert.equal((await findingsOf({ commands: lro }, 'lan0 lro'))[0]!.state, 'note');
     const strict = { 'net/ipv4/conf/lan0/rp_filter': '1' };

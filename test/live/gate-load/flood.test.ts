@@ -88,7 +88,7 @@ async function noopsDuring(stage: Stage, flood: Background): Promise<string> {
 
 /** A datagram's connection of two seconds that must end while the flood goes on, or with it. */
 async function briefConnection({ client }: Stage): Promise<number> {
-  const socket = await client.udp({});
+  const socket = await client.udp({ from: clientAddress });
   await client.sendTo(socket, serverAddress, sinkPort, 'x');
   await client.receive(socket);
   await client.close(socket);

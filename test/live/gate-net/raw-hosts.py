@@ -254,7 +254,8 @@ class Wire:
         self.ends['client'].send(*packet_of(there))
         mark = hashlib.sha256(text.encode()).hexdigest()[:12]
         limit = time.monotonic() + PATIENCE_SEC
-        while True:
+        answered = False
+        while not answered:
             if time.monotonic() > limit:
                 raise TimeoutError(f'{text} is lost')
             for at, packet in self.take(0.1):
@@ -263,7 +264,7 @@ class Wire:
                             'sport': MARKER_PORT, 'dport': packet['sport']}
                     self.ends['server'].send(*packet_of(back))
                 elif packet.get('hash') == mark:
-                    return
+                    answered = True
                 elif packet.get('dport') != MARKER_PORT and self.is_ours(packet):
                     arrivals.append({'at': at, **packet})
 

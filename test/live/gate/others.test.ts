@@ -10,6 +10,7 @@ import {
   clientMayMasqueraded,
   gatePrograms,
   kill,
+  programsAt,
   type Stage,
   startGate,
   wholeState,
@@ -106,7 +107,11 @@ async function ingressQdisc({ lab }: Stage): Promise<void> {
   await tc(lab, 'qdisc', 'add', 'dev', 'wan0', 'ingress');
   try {
     const before = await wholeState(lab);
-    await refusedStart(lab, 'gate', /somebody's ingress qdisc is on wan0, .*; remove it: tc qdisc del dev wan0 ingress/);
+    await refusedStart(
+      lab,
+      'gate',
+      /somebody's ingress qdisc is on wan0, .*; remove it: tc qdisc del dev wan0 ingress/,
+    );
     await assertHost(lab, before);
   } finally {
     await tc(lab, 'qdisc', 'del', 'dev', 'wan0', 'ingress');
@@ -137,13 +142,21 @@ async function afterCapture(stage: Stage): Promise<void> {
   await withCapture(stage.lab, kill);
   await withGate(stage.lab, clientMayMasqueraded, [], async (daemon) => {
     assert.match(daemon.log(), /ended without cleaning up; taking over/);
+    assert.deepEqual(await programsAt(stage.lab, 'lan0'), ['ingress', 'egress']);
     await worksAndEnds(stage, daemon);
   });
 }
 
 async function beforeCapture(stage: Stage): Promise<void> {
   await kill(await startGate(stage.lab, clientMayMasqueraded));
-  await withCapture(stage.lab, (daemon) => worksAndEnds(stage, daemon));
+  await withCapture(stage.lab, async (daemon) => {
+    // Its drop, without which the kernel would forward as well.
+    const text = await tc(stage.lab, 'filter', 'show', 'dev', 'lan0', 'ingress');
+    assert.match(text, /pref 1 bpf/);
+    assert.match(text, /pref 2 bpf/);
+    assert.doesNotMatch(text, /pref 3 bpf/);
+    await worksAndEnds(stage, daemon);
+  });
 }
 
 test('the gate beside others', async (t) => {

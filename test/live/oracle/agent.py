@@ -2,7 +2,8 @@
 
 Arguments: the namespaces of client, server and gateway, and for the first two the address that asks
 and the address of the gateway on that side. Reads one JSON request a line, {"side": "lan" or "wan",
-"frame": HEX}, and answers with the IP frames that arrived, {"lan": [HEX...], "wan": [HEX...]}.
+"frame": HEX}, and answers with the IP frames that arrived, {"lan": [HEX...], "wan": [HEX...]}; or
+{}, and answers with what has arrived meanwhile.
 
 On the gateway itself, UDP sockets take what comes for them and stay silent.
 """
@@ -11,7 +12,7 @@ import json
 import socket
 import sys
 
-from taps import exchange, open_taps
+from taps import collect, exchange, open_taps
 
 SILENT_PORTS = (21, 22, 53, 80, 443, 1024, 8080, 40000)
 
@@ -29,7 +30,10 @@ def main(*places):
     print('ready', len(silent), flush=True)
     for line in sys.stdin:
         request = json.loads(line)
-        answer = exchange(taps, request['side'], bytes.fromhex(request['frame']))
+        if 'frame' in request:
+            answer = exchange(taps, request['side'], bytes.fromhex(request['frame']))
+        else:
+            answer = collect(taps)
         print(json.dumps(answer), flush=True)
 
 

@@ -1,9 +1,9 @@
-import { Tuple } from '../../../conntrack/index.ts';
+import { type DirectionCode, Tuple } from '../../../conntrack/index.ts';
 import { FLOW_WORDS, FlowFlag, FlowWord } from '../layout.ts';
 import { readKey } from './keys.ts';
 import { type FlowMemory, mustBeUsable } from './memory.ts';
 import { readSides } from './sides.ts';
-import { isMarked, marksOf } from './used-units.ts';
+import { isMarked, isPunted, marksOf } from './used-units.ts';
 
 /** A flow that a former process has left in the memory. */
 export interface UsedFlow {
@@ -14,6 +14,11 @@ export interface UsedFlow {
   readonly reply: Tuple;
   /** Which of original and reply direction the program finds: one of them at least. */
   readonly directions: readonly [boolean, boolean];
+  /**
+   * None of its packets are passed on: all come to the engine, which has a helper for it. Its TCP sides
+   * are as they were when it was entered.
+   */
+  readonly isKept: boolean;
   readonly checkWindow: boolean;
   readonly originalScale: number;
   readonly replyScale: number;
@@ -44,11 +49,15 @@ function readFlow(flows: Int32Array, unit: number, marks: number): UsedFlow {
   const reply = new Tuple();
   readKey(flows, at, 0, original);
   readKey(flows, at, 1, reply);
+  const directions = [isMarked(marks, 0), isMarked(marks, 1)] as const;
+  const isPassed = (direction: DirectionCode): boolean =>
+    directions[direction] && !isPunted(flows, unit, direction);
   return {
     unit,
     original,
     reply,
-    directions: [isMarked(marks, 0), isMarked(marks, 1)],
+    directions,
+    isKept: !isPassed(0) && !isPassed(1),
     checkWindow: (meta & (FlowFlag.CheckWindow << 24)) !== 0,
     originalScale: (meta >>> 16) & 0x0f,
     replyScale: (meta >>> 20) & 0x0f,

@@ -24,6 +24,12 @@ export function isMarked(marks: number, direction: DirectionCode): boolean {
   return (marks & (MARK_ORIGINAL << direction)) !== 0;
 }
 
+/** Whether the packets of a direction that makes sense come to the engine, which knows it. */
+export function isPunted(flows: Int32Array, unit: number, direction: DirectionCode): boolean {
+  const way = flows[directionWords(unit, direction) + DirectionWord.Way]!;
+  return (way & ACTION_MASK) === FlowAction.Punt;
+}
+
 /**
  * By unit, the marks of its directions: what the program finds through the index, and what makes
  * sense. Only reads. Cold. The memory is one that `mustBeUsable` has let pass; of its contents
