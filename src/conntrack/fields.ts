@@ -23,7 +23,7 @@ export const Field = {
   MasterRow: 24,
   /** `Id` of the master when the link was made: a reused row does not match it. */
   MasterId: 25,
-  /** Helper, helper of the master, number of the timeouts: see `table.helper` and its neighbours. */
+  /** Helpers, masquerading interface, number of the timeouts: see `table.helper` and its neighbours. */
   Attached: 26,
   /** Living connections that name this one as their master. */
   Children: 27,

@@ -141,22 +141,34 @@ export class ConntrackRows {
 
   /** Number of the helper that watches the connection, 0 for none. */
   helper(row: number): number {
-    return this.rows[row * ROW_WORDS + Field.Attached]! & 0xff;
+    return this.rows[row * ROW_WORDS + Field.Attached]! & 0xf;
   }
 
   setHelper(row: number, helper: number): void {
     const at = row * ROW_WORDS + Field.Attached;
-    this.rows[at] = (this.rows[at]! & ~0xff) | helper;
+    this.rows[at] = (this.rows[at]! & ~0xf) | helper;
   }
 
   /** Helper of the master, kept with the connection because the master may end first. */
   masterHelper(row: number): number {
-    return (this.rows[row * ROW_WORDS + Field.Attached]! >>> 8) & 0xff;
+    return (this.rows[row * ROW_WORDS + Field.Attached]! >>> 4) & 0xf;
   }
 
   setMasterHelper(row: number, helper: number): void {
     const at = row * ROW_WORDS + Field.Attached;
-    this.rows[at] = (this.rows[at]! & ~0xff00) | (helper << 8);
+    this.rows[at] = (this.rows[at]! & ~0xf0) | (helper << 4);
+  }
+
+  /** Interface whose address the connection was masqueraded with; -1 where none is known. */
+  masqueradedBy(row: number): number {
+    return ((this.rows[row * ROW_WORDS + Field.Attached]! >>> 8) & 0xff) - 1;
+  }
+
+  /** Interfaces beyond the 255th are not noted. */
+  setMasqueradedBy(row: number, interfaceId: number): void {
+    const at = row * ROW_WORDS + Field.Attached;
+    const noted = interfaceId < 0xff ? interfaceId + 1 : 0;
+    this.rows[at] = (this.rows[at]! & ~0xff00) | (noted << 8);
   }
 
   /** Number of the connection's timeouts in `TimeoutSets`, 0 for the general ones. */

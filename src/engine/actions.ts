@@ -125,7 +125,9 @@ export class EngineActions implements RuleActions {
   }
 
   masquerade(range: NatRange): VerdictCode {
-    const address = this.routes.addressOf(this.context.packet.family, this.flight.outIf);
+    const { outIf, row } = this.flight;
+    const address = this.routes.addressOf(this.context.packet.family, outIf);
+    this.tracking.conntrack.table.setMasqueradedBy(row, outIf);
     return this.bindTo(range, address, Manip.Source);
   }
 
@@ -189,6 +191,11 @@ export class EngineActions implements RuleActions {
     this.tracking.conntrack.table.readTuple(row, direction, this.tuple);
     rewriteSource(packet, this.tuple);
     rewriteDestination(packet, this.tuple);
+  }
+
+  /** About an option of IPv4, at this offset of the header. */
+  parameterProblem(offset: number): void {
+    this.answerAfterRestore(12, 0, offset << 24);
   }
 
   timeExceeded(): void {

@@ -10,6 +10,7 @@ import { Flight } from './flight.ts';
 import { type FlowGate, type FlowLedger, GateAction } from './flow-gate.ts';
 import { Handover } from './handover.ts';
 import { Hooks } from './hooks.ts';
+import { IpOptions, ipOptionsFault } from './ip-options.ts';
 import { type EngineListener, relayOf } from './listener.ts';
 import type { NflogSink } from './nflog.ts';
 import { OwnPackets, OwnWay } from './own-packets.ts';
@@ -18,6 +19,8 @@ import { RouteKind, type Routes } from './ports.ts';
 import { DROP_REASONS, DropReason, type DropReasonCode, dropReasonName } from './reasons.ts';
 import type { ChecksumPolicy, EngineSettings } from './settings.ts';
 import { Tracking } from './tracking.ts';
+
+const IPV4_HEADER = 20;
 
 /**
  * The hook pipeline: a packet in, one verdict out, in netfilter's order. Does no I/O, reads no
@@ -166,7 +169,7 @@ export class Engine {
     const passed =
       hooks.walk(TableId.Mangle, Hook.Prerouting) &&
       hooks.translate(packet, Hook.Prerouting, Manip.Destination);
-    if (!passed) return this.stop();
+    if (!passed || !this.takesOptions(packet)) return this.stop();
     const kind = this.routes.lookup(packet, inIf, this.context.mark);
     if (kind === RouteKind.Local || kind === RouteKind.Broadcast) return this.input(packet, kind);
     return this.forward(packet, kind);
@@ -234,6 +237,19 @@ export class Engine {
   private leaveBy(outIf: number): void {
     this.flight.outIf = outIf;
     this.context.outIf = outIf;
+  }
+
+  /** Options of IPv4 are looked at behind PREROUTING (ip_rcv_options). */
+  private takesOptions(packet: Packet): boolean {
+    if (packet.family !== 4 || packet.l3HeaderLen === IPV4_HEADER) return true;
+    const fault = ipOptionsFault(packet);
+    if (fault === IpOptions.Fine) return true;
+    this.flight.reason = DropReason.SourceRoute;
+    if (fault === IpOptions.SourceRoute) return false;
+    this.flight.reason = DropReason.Malformed;
+    this.flight.malformed = 'ip-options';
+    this.actions.parameterProblem(fault);
+    return false;
   }
 
   private input(packet: Packet, kind: number): OutcomeCode {

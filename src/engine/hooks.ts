@@ -85,6 +85,7 @@ export class Hooks {
       return tracking.translateError(packet, manip, underNat);
     }
     const undecided = !tracking.isConfirmed() && !tracking.nat.isDecided(row, manip);
+    if (!undecided && hook === Hook.Postrouting && tracking.endsMoved()) return false;
     if (undecided && !this.decide(hook, manip)) return false;
     if (tracking.nat.translate(packet, row, flight.direction, manip)) flight.rewritten = true;
     return true;

@@ -43,6 +43,10 @@ export const DropReason = {
   FragmentTimeout: 23,
   /** The source has sent so much meanwhile that the identification may be of another datagram. */
   FragmentStale: 24,
+  /** An IPv4 option by which the sender chooses the way. */
+  SourceRoute: 25,
+  /** Masqueraded with the address of another interface than it would leave by now. */
+  MasqueradeMoved: 26,
 } as const;
 export type DropReasonCode = (typeof DropReason)[keyof typeof DropReason];
 
@@ -72,6 +76,8 @@ const names: readonly string[] = [
   'fragment-duplicate',
   'fragment-timeout',
   'fragment-stale',
+  'source-route',
+  'masquerade-moved',
 ];
 
 export const DROP_REASONS = names.length;

@@ -90,6 +90,24 @@ export class Tracking {
     context.masterHelper = helperName(table.masterHelper(row));
   }
 
+  /**
+   * Ends a masqueraded connection that would leave by another interface than it began with: its next
+   * packet begins one with that interface's address (nf_nat_oif_changed). True where it did.
+   */
+  endsMoved(): boolean {
+    const { conntrack, flight } = this;
+    const { row, direction, outIf } = flight;
+    if (direction !== Direction.Original) return false;
+    const by = conntrack.table.masqueradedBy(row);
+    if (by < 0 || by === outIf) return false;
+    flight.reason = DropReason.MasqueradeMoved;
+    if (this.isConfirmed()) {
+      conntrack.destroy(row);
+      flight.row = -1;
+    }
+    return true;
+  }
+
   isConfirmed(): boolean {
     return this.conntrack.table.hasStatus(this.flight.row, Status.Confirmed);
   }

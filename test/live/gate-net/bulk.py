@@ -15,6 +15,7 @@ import threading
 import time
 
 PART = 1 << 16
+PACED_PART = 1 << 13
 
 
 def family_of(address):
@@ -42,11 +43,13 @@ def read_exactly(sock, count):
 
 def send_all(sock, count, rate=0):
     began, sent = time.monotonic(), 0
+    step = PACED_PART if rate else PART
     for part in bytes_of(count):
-        sock.sendall(part)
-        sent += len(part)
-        if rate:
-            time.sleep(max(0, began + sent / rate - time.monotonic()))
+        for at in range(0, len(part), step):
+            sock.sendall(part[at : at + step])
+            sent += len(part[at : at + step])
+            if rate:
+                time.sleep(max(0, began + sent / rate - time.monotonic()))
 
 
 def digest_of(sock, count):

@@ -3,7 +3,14 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { Daemon } from '../daemon.ts';
-import { type Lab, mustRunIn, type Place, repositoryRoot, requireLive, withLab } from '../harness.ts';
+import {
+  type Lab,
+  mustRunIn,
+  type Place,
+  repositoryRoot,
+  requireLive,
+  withLab,
+} from '../harness.ts';
 import { untilTrue } from '../until.ts';
 import { moves, withBulk } from './bulk.ts';
 import { datagramsThere } from './datagrams.ts';
@@ -21,7 +28,8 @@ const filter = `*filter
 COMMIT
 `;
 const masquerade = '*nat\n-A POSTROUTING -o wan0 -j MASQUERADE\nCOMMIT\n';
-const clamp = '*mangle\n-A FORWARD -p tcp -m tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu\nCOMMIT\n';
+const clamp =
+  '*mangle\n-A FORWARD -p tcp -m tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu\nCOMMIT\n';
 
 /** MTUs of both ends of the two links. */
 async function setMtus(lab: Lab, inside: number, outside: number): Promise<void> {
@@ -88,7 +96,8 @@ async function sameTransfers(
 }
 
 test('TCP finds the path MTU', (t) => sameTransfers(t, '', 'mtu', scenes));
-test('TCP finds the path MTU through MASQUERADE', (t) => sameTransfers(t, masquerade, 'mtunat', [scenes[1]]));
+test('TCP finds the path MTU through MASQUERADE', (t) =>
+  sameTransfers(t, masquerade, 'mtunat', [scenes[1]]));
 test('TCPMSS spares it the search', (t) => sameTransfers(t, clamp, 'mtumss', [scenes[2]]));
 
 test('datagrams: too big with DF, cut without, joined in the middle of a flow', async (t) => {

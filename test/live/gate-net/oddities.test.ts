@@ -205,8 +205,12 @@ test('last hops, options, fragments and ICMP errors in the middle of a flow', as
       there({ ttl: 0 }),
       back({ dst: seenFrom, ttl: 1 }),
       back({ dst: seenFrom, ttl: 2 }),
-      // Record route, and a timestamp; router alert; a damaged option.
-      there({ ipOptions: '0707040000000001' }),
+      // A recorded route that is full; router alert; a damaged option; pointers that lead astray.
+      there({ ipOptions: '070708c0a8010101' }),
+      there({ ipOptions: '0707030000000001' }),
+      there({ ipOptions: '0707060000000001' }),
+      there({ ipOptions: '4403050144020000' }),
+      there({ ipOptions: '9402000001010101' }),
       there({ ipOptions: '94040000' }),
       there({ ipOptions: '07ff0400' }),
       // A way that the sender chooses, loose and strict.
@@ -257,6 +261,9 @@ test('the same over IPv6', async (t) => {
     there({ bytes: 1200, id: 72, piece: [608, 1208] }),
     there(),
     back(),
+    // Neighbour discovery that would go through: no rule lets it.
+    back({ kind: 'icmp', type: 135, ttl: 255, bytes: 20 }),
+    back({ kind: 'icmp', type: 136, ttl: 255, bytes: 20 }),
   ]);
   const tcp = new RawTcp(2001, { family: 6 });
   packets.push(...tcp.open(), ...tcp.settle(), tcp.clientSays(8, 'PAU', { urgent: 8 }));

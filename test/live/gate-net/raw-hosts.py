@@ -43,9 +43,9 @@ class End:
         # The other end of the pair, told by the test.
         self.gateway = None
 
-    def send(self, ether_type, packet, tag=None):
+    def send(self, ether_type, packet, tags=()):
         head = self.gateway + self.mac
-        if tag is not None:
+        for tag in tags:
             head += struct.pack('!HH', 0x8100, tag)
         self.sock.send(head + struct.pack('!H', ether_type) + packet)
 
@@ -278,7 +278,8 @@ class Wire:
             end = self.ends[spec['from']]
             ether_type, packet = packet_of(spec)
             for _ in range(spec.get('times', 1)):
-                end.send(ether_type, packet, spec.get('tag'))
+                tags = [spec[name] for name in ('tag', 'inner') if name in spec]
+                end.send(ether_type, packet, tags)
             if not spec.get('quiet'):
                 self.pass_marker(arrivals)
                 self.pass_marker(arrivals)

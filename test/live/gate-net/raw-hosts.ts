@@ -40,8 +40,9 @@ export interface RawPacket {
   readonly code?: number;
   readonly rest?: number;
   readonly quote?: string;
-  /** VLAN. */
+  /** Tag control information of a VLAN tag, and of one within. */
   readonly tag?: number;
+  readonly inner?: number;
   readonly times?: number;
   /** True: goes out with the next one, without waiting for what it causes. */
   readonly quiet?: boolean;

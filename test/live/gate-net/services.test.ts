@@ -36,10 +36,11 @@ ${more}-A INPUT -i lo -j ACCEPT
 -A OUTPUT -o wan0 -p tcp -m tcp --dport 21 -j ACCEPT
 COMMIT
 `;
-const neighbours =
-  ['INPUT', 'OUTPUT']
-    .flatMap((chain) => [135, 136].map((type) => `-A ${chain} -p ipv6-icmp -m icmp6 --icmpv6-type ${type} -j ACCEPT`))
-    .join('\n') + '\n';
+const neighbours = `${['INPUT', 'OUTPUT']
+  .flatMap((chain) =>
+    [135, 136].map((type) => `-A ${chain} -p ipv6-icmp -m icmp6 --icmpv6-type ${type} -j ACCEPT`),
+  )
+  .join('\n')}\n`;
 const published = `*nat
 -A PREROUTING -i lan0 -d ${address.server} -p tcp -m tcp --dport 21 -j REDIRECT
 COMMIT
@@ -90,17 +91,21 @@ COMMIT
 -A POSTROUTING -o wan0 -p tcp -m tcp --dport 7072 -j SNAT --to-source ${address.outside}
 COMMIT
 `;
-const transfers6 = transfers.replace(
-  '-A INPUT -m',
-  '-A INPUT -p ipv6-icmp -j ACCEPT\n-A OUTPUT -p ipv6-icmp -j ACCEPT\n-A INPUT -m',
-).replace(/^-A POSTROUTING.*\n/m, '');
+const transfers6 = transfers
+  .replace(
+    '-A INPUT -m',
+    '-A INPUT -p ipv6-icmp -j ACCEPT\n-A OUTPUT -p ipv6-icmp -j ACCEPT\n-A INPUT -m',
+  )
+  .replace(/^-A POSTROUTING.*\n/m, '');
 
 /** The counters that grew. */
 async function grown(daemon: Daemon, step: () => Promise<void>): Promise<Record<string, number>> {
   const before = await gateCounters(daemon);
   await step();
   const after = await gateCounters(daemon);
-  return Object.fromEntries(Object.entries(after).map(([name, n]) => [name, n - (before[name] ?? 0)]));
+  return Object.fromEntries(
+    Object.entries(after).map(([name, n]) => [name, n - (before[name] ?? 0)]),
+  );
 }
 
 async function assertWhole(...moved: ReturnType<typeof moves>[]): Promise<void> {
@@ -116,7 +121,9 @@ test("the gateway's own long transfers are in the kernel part", async (t) => {
         const inside = address[`inside${family}`];
         await withBulk(lab, 'server', there, async () => {
           for (const how of ['get', 'put', 'half'] as const) {
-            const gate = await grown(daemon, () => assertWhole(moves(lab, 'gateway', how, there, 4 * MiB)));
+            const gate = await grown(daemon, () =>
+              assertWhole(moves(lab, 'gateway', how, there, 4 * MiB)),
+            );
             if (how === 'half') continue;
             assert.ok(gate['kernel.delivered']! > 20, JSON.stringify(gate));
             assert.ok(gate['kernel.sent']! > 20, JSON.stringify(gate));
@@ -182,13 +189,22 @@ while True:
 test('IPv6 flows in the kernel part: NETMAP, DNAT, SNAT, TCP and UDP, counted to the byte', async (t) => {
   if (!requireLive(t, ['tc', 'ethtool', 'python3'])) return;
   await withLab('gn-six', { ftpd: false }, async (lab) => {
-    await mustRunIn(lab, 'server', ['ip', 'route', 'add', '2001:db8:70::/64', 'via', address.outside6]);
+    await mustRunIn(lab, 'server', [
+      'ip',
+      'route',
+      'add',
+      '2001:db8:70::/64',
+      'via',
+      address.outside6,
+    ]);
     const rules6 = prefixes.v4 + prefixes.v6;
     await withGate(lab, { rules: prefixes.v4, rules6 }, async (daemon) => {
       await withBulk(lab, 'server', address.server6, async () => {
         for (const host of ['fd99::21', 'fd98::1', address.server6]) {
           for (const how of ['put', 'get'] as const) {
-            const gate = await grown(daemon, () => assertWhole(moves(lab, 'client', how, host, 2 * MiB)));
+            const gate = await grown(daemon, () =>
+              assertWhole(moves(lab, 'client', how, host, 2 * MiB)),
+            );
             assert.ok(gate['kernel.forwarded']! > 20, JSON.stringify(gate));
           }
         }

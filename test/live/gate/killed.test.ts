@@ -12,6 +12,7 @@ import { type Lab, requireLive } from '../harness.ts';
 import { ftpFilter, masquerade } from '../rule-texts.ts';
 import { untilTrue } from '../until.ts';
 import {
+  carried,
   clientMay,
   clientMayMasqueraded,
   forwardedPort,
@@ -130,20 +131,17 @@ async function bytesOf(daemon: Daemon, rule: RegExp): Promise<number> {
   return Number(/^\[\d+:(\d+)\]/.exec(line ?? '')?.[1]);
 }
 
-async function adopts(
-  stage: Stage,
-  onExit: readonly string[],
-  end: (daemon: Daemon) => Promise<void>,
-): Promise<void> {
+async function adopts(stage: Stage): Promise<void> {
   const { lab, streams } = stage;
   const rules = clientMay() + forwardedPort;
-  const first = await startGate(lab, rules, onExit);
+  const first = await startGate(lab, rules);
   const objects = kernelObjectsOf(first.pid);
   const ports = await threeStreams(stage);
   const [snat, dnat, six] = ports;
-  await end(first);
+  await carried(stage, first, ports);
+  await kill(first);
   await streams.goOn(ports);
-  await withGate(lab, rules, onExit, async (second) => {
+  await withGate(lab, rules, [], async (second) => {
     assert.match(second.log(), /gate: \d+ flows of the former process go on/);
     assertTuples(await second.connectionFrom(snat), streamHost, 5555);
     assertTuples(await second.connectionFrom(dnat), gatewayInside, 7000);
@@ -157,18 +155,19 @@ async function adopts(
     await untilGone(objects);
     await streams.finish(ports);
     for (const port of ports) await second.inState(port, 'TIME_WAIT');
-    // A clean stop, whatever --on-exit says: the next test wants the host as it was.
-    if (onExit.length > 0) await second.stop();
   });
-  if (onExit.length > 0) await withGate(lab, rules, [], async () => undefined);
 }
 
-async function otherRules({ lab, streams }: Stage): Promise<void> {
+async function otherRules(stage: Stage): Promise<void> {
+  const { lab, streams } = stage;
   const first = await startGate(lab, clientMayMasqueraded);
   const [doomed = 0] = await streams.open(1);
   const [six = 0] = await streams.open(1, streamHost6);
-  await streams.goOn([doomed, six]);
+  await carried(stage, first, [doomed, six]);
   await kill(first);
+  // A start that is refused changes nothing of it.
+  await assert.rejects(startGate(lab, clientMay(), ['--interface', 'lan7']), /no interface lan7/);
+  await streams.goOn([doomed, six]);
   const rules = clientMay(
     '-A FORWARD -p tcp -m tcp --dport 5555 -j DROP',
     '-A FORWARD -p tcp -m tcp --sport 5555 -j DROP',
@@ -180,37 +179,38 @@ async function otherRules({ lab, streams }: Stage): Promise<void> {
   });
 }
 
-async function twenty({ lab, streams }: Stage, end: (daemon: Daemon) => Promise<void>) {
+/** A crash, then a stop that leaves it closed. */
+async function twenty(stage: Stage): Promise<void> {
+  const { lab, streams } = stage;
   const onExit = ['--on-exit', 'closed'];
   const first = await startGate(lab, clientMayMasqueraded, onExit);
   const ports = await streams.open(20);
-  await streams.goOn(ports, 16_384);
-  await end(first);
+  await carried(stage, first, ports);
+  await kill(first);
   await withGate(lab, clientMayMasqueraded, onExit, async (second) => {
-    await streams.goOn(ports, 16_384);
+    await carried(stage, second, ports);
     await second.stop();
+    assert.match(second.log(), /stopped; closed: known flows go on, nothing new passes/);
   });
-  await withGate(lab, clientMayMasqueraded, [], async () => {
-    await streams.goOn(ports, 16_384);
+  await streams.goOn(ports, 16_384);
+  await withGate(lab, clientMayMasqueraded, [], async (third) => {
+    for (const port of ports) assertTuples(await third.connectionFrom(port), streamHost, 5555);
+    await carried(stage, third, ports);
     await streams.finish(ports);
   });
 }
-
-const stop = (daemon: Daemon): Promise<void> => daemon.stop();
 
 test('the gate is killed, and starts again', async (t) => {
   if (!requireLive(t, ['vsftpd', ...gatePrograms])) return;
   await withStage('lt-gk', { ftpd: true }, async (plain) => {
     const agent = await Agent.start(plain.lab, 'client');
     const stage = { ...plain, agent };
-    const closed = ['--on-exit', 'closed'];
     try {
       await t.test('killed by default: closed', () => closedMidTransfer(stage));
       await t.test('open: the kernel forwards at once', () => openAtOnce(stage));
-      await t.test('adopted after a crash', () => adopts(stage, [], kill));
-      await t.test('adopted after a stop that leaves it closed', () => adopts(stage, closed, stop));
+      await t.test('adopted after a crash', () => adopts(stage));
       await t.test('other rules decide anew', () => otherRules(stage));
-      await t.test('20 streams across two restarts', () => twenty(stage, kill));
+      await t.test('20 streams across two restarts', () => twenty(stage));
     } finally {
       await agent.stop();
     }

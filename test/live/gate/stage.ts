@@ -179,7 +179,7 @@ export async function untilGone(objects: KernelObjects): Promise<void> {
     left = await stillThere(objects);
     return left.length === 0 ? true : null;
   };
-  await until('maps and programs to go', ask, 5_000, () => left.join('\n'));
+  await until('maps and programs to go', ask, 15_000, () => left.join('\n'));
 }
 
 /** The programs of ours at both hooks of an interface. */
@@ -200,6 +200,16 @@ export async function untilInKernel(daemon: Daemon, flows: number): Promise<void
     return found >= flows ? true : null;
   };
   await until(`${flows} flows in the kernel`, ask, 5_000, () => `${found} are`);
+}
+
+/** Waits until streams are in the kernel part with both directions: each has moved on since. */
+export async function carried(
+  { streams }: Stage,
+  daemon: Daemon,
+  ports: readonly number[],
+): Promise<void> {
+  await untilInKernel(daemon, ports.length);
+  await streams.goOn(ports, 16_384);
 }
 
 interface Status {

@@ -4,7 +4,6 @@ import type { Lab } from '../harness.ts';
 import { AgentProcess } from '../oracle/agent-process.ts';
 import { prepareGateway } from '../oracle/prepare.ts';
 import type { Side } from '../oracle/words.ts';
-import { untilTrue } from '../until.ts';
 import type { Scene } from './scenes.ts';
 
 export type Out = Record<Side, readonly string[]>;
@@ -34,6 +33,13 @@ export class TrackingGate {
     await this.daemon.stop();
   }
 
+  /** Frames that the kernel part has passed on; none with another datapath. */
+  async forwarded(): Promise<number> {
+    const status = await this.daemon.ask((client) => client.request('status', {}).done);
+    const { gate } = status as unknown as { gate?: Readonly<Record<string, number>> };
+    return gate?.['kernel.forwarded'] ?? 0;
+  }
+
   /** Sends a frame, and waits until as many frames have come out as `expected` has. */
   async exchange(side: Side, frame: Uint8Array, expected: Out): Promise<Out> {
     const out = await this.agent.ask<Out>({ side, frame: Buffer.from(frame).toString('hex') });
@@ -43,13 +49,11 @@ export class TrackingGate {
       return this.collected(out);
     }
     let all = out;
-    const isThere = async () => {
-      if (all.lan.length + all.wan.length >= awaited) return true;
+    // What does not come in a second is told by the comparison.
+    const limit = Date.now() + 1_000;
+    while (all.lan.length + all.wan.length < awaited && Date.now() < limit) {
       all = await this.collected(all);
-      return false;
-    };
-    // What does not come is told by the comparison.
-    await untilTrue('what is to come out', isThere, 1_000).catch(() => undefined);
+    }
     return all;
   }
 

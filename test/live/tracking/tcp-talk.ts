@@ -37,13 +37,16 @@ function sackBlocks(edges: readonly number[]): Uint8Array {
 export class TcpTalk implements Talk {
   readonly protocol = Proto.Tcp;
   private readonly random: Prng;
+  private readonly mostActions: number;
   private readonly ends: [End, End];
   private readonly said: Segment[] = [];
   /** Segments on a slower way. */
   private late: Segment[] = [];
 
-  constructor(random: Prng) {
+  /** Between opening and closing less than `mostActions` things happen. */
+  constructor(random: Prng, mostActions = 12) {
     this.random = random;
+    this.mostActions = mostActions;
     this.ends = [this.newEnd(), this.newEnd()];
   }
 
@@ -189,7 +192,7 @@ export class TcpTalk implements Talk {
   }
 
   private *body(): Generator<Segment> {
-    const actions = this.random.below(12);
+    const actions = this.random.below(this.mostActions);
     for (let i = 0; i < actions; i++) yield* this.action();
   }
 

@@ -29,6 +29,9 @@
 /* A section and a function of one name would be one symbol: hence the prefix of the functions. */
 char licence[] SECTION("license") = "Apache-2.0";
 
+/* Of a tag: IEEE 802.1Q section 9.6. */
+#define VLAN_ID 0x0fff
+
 /* What goes on to the rest of the hook, and to the kernel. */
 #define PASS TC_ACT_UNSPEC
 
@@ -123,6 +126,27 @@ static __always_inline int is_from_packet_socket(struct __sk_buff *skb)
 	return socket && socket->family == AF_PACKET;
 }
 
+static __always_inline int is_priority_tagged(struct __sk_buff *skb)
+{
+	return skb->vlan_present && (skb->vlan_tci & VLAN_ID) == 0;
+}
+
+/*
+ * A tag of VLAN 0 tells a priority, and the frame belongs to the interface itself (IEEE 802.1Q section
+ * 6.9): the kernel would take it as without (__netif_receive_skb_core), past every rule. Two of them
+ * are taken off; nobody sends more.
+ */
+static __always_inline int untag_priority(struct __sk_buff *skb)
+{
+	if (likely(!is_priority_tagged(skb)))
+		return 0;
+	if (bpf_skb_vlan_pop(skb))
+		return -1;
+	if (!is_priority_tagged(skb))
+		return 0;
+	return bpf_skb_vlan_pop(skb) || is_priority_tagged(skb) ? -1 : 0;
+}
+
 SECTION("entry_ingress")
 int gate_entry_ingress(struct __sk_buff *skb)
 {
@@ -144,6 +168,8 @@ int gate_ingress(struct __sk_buff *skb)
 	int verdict = PASS;
 
 	if (!config)
+		return TC_ACT_SHOT;
+	if (untag_priority(skb))
 		return TC_ACT_SHOT;
 	/* With a tag it belongs to the VLAN's device, where it comes by again. */
 	if (skb->vlan_present || skb->pkt_type == PACKET_OTHERHOST || was_decided(skb, config))

@@ -45,6 +45,7 @@ static long (*const bpf_skb_store_bytes)(struct __sk_buff *skb, __u32 offset, co
 	(void *)BPF_FUNC_skb_store_bytes;
 static long (*const bpf_skb_change_tail)(struct __sk_buff *skb, __u32 length, __u64 flags) =
 	(void *)BPF_FUNC_skb_change_tail;
+static long (*const bpf_skb_vlan_pop)(struct __sk_buff *skb) = (void *)BPF_FUNC_skb_vlan_pop;
 static long (*const bpf_l4_csum_replace)(struct __sk_buff *skb, __u32 offset, __u64 from, __u64 to,
 					 __u64 flags) = (void *)BPF_FUNC_l4_csum_replace;
 static long (*const bpf_csum_update)(struct __sk_buff *skb, __u32 difference) =

@@ -68,6 +68,21 @@ describe('what was installed is read', () => {
     }
   });
 
+  test('which ones the engine has kept for itself', () => {
+    const lab = newLab(8);
+    installBoth(lab, 0, 4, { action: GateAction.Known });
+    installBoth(lab, 1);
+    // A connection is passed on in one direction before the other.
+    lab.flows.install(offerOf(2, 0, keysOf(2), { action: GateAction.Known }));
+    lab.flows.install(offerOf(2, 1, keysOf(2)));
+    const kept = new Map(read(lab.memory).map((flow) => [flow.unit, flow.isKept]));
+    const units = [0, 1, 2].map((n) => find(lab.memory, keysOf(n)[0])!.unit);
+    assert.deepEqual(
+      units.map((unit) => kept.get(unit)),
+      [true, false, false],
+    );
+  });
+
   test('one direction only', () => {
     const lab = newLab(4);
     lab.flows.install(

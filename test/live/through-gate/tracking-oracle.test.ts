@@ -1,0 +1,3 @@
+import { throughGate } from './gate.ts';
+
+throughGate(() => import('../gate-oracle.ts'));
