@@ -24,8 +24,11 @@ import type { Timeouts } from './timeouts.ts';
 export interface FlowCarrier {
   /** Settles what it has counted of this connection. */
   collect(row: number): void;
-  /** TCP: copies what it knows of both sides, in the order of the row. False: nothing. */
-  readSides(row: number, into: Int32Array): boolean;
+  /**
+   * TCP: copies what it knows of both sides, in the order of the row, and returns the direction of the
+   * last segment; -1: nothing.
+   */
+  readSides(row: number, into: Int32Array): number;
   /** TCP: what has changed since `readSides`; words that moved on meanwhile stay. */
   writeSides(row: number, before: Int32Array, after: Int32Array): void;
   /** Gives a connection back, both directions, settled. */
@@ -154,7 +157,7 @@ export class CarriedFlows {
 
   /** TCP: puts into a connection's row what was seen of both sides elsewhere. */
   takeSides(row: number, sides: Int32Array): void {
-    takeSides(this.table.rows, row, sides);
+    takeSides(this.table.rows, row, sides, Direction.Original);
   }
 
   /**
@@ -178,10 +181,11 @@ export class CarriedFlows {
     this.hasSides = false;
     if (carrier === null || !table.hasStatus(row, Status.Carried)) return;
     if (packet.protocol === Proto.Tcp) {
-      this.hasSides = carrier.readSides(row, this.before);
+      const last = carrier.readSides(row, this.before);
+      this.hasSides = last >= 0;
       if (!this.hasSides) return;
-      takeSides(table.rows, row, this.before);
-      presumeLast(table.rows, row, direction);
+      takeSides(table.rows, row, this.before, last);
+      presumeLast(table.rows, row);
     } else if (direction === Direction.Reply && !table.hasStatus(row, Status.SeenReply)) {
       // The first answer changes what all later packets are: NEW becomes ESTABLISHED.
       this.withdraw(row);
@@ -218,8 +222,9 @@ export class CarriedFlows {
     const { table } = this;
     table.countPackets(row, direction, packets, bytes);
     const isTcp = table.protocol(row) === Proto.Tcp;
-    if (isTcp && this.carrier?.readSides(row, this.settled)) {
-      takeSides(table.rows, row, this.settled);
+    if (isTcp && this.carrier !== null) {
+      const last = this.carrier.readSides(row, this.settled);
+      if (last >= 0) takeSides(table.rows, row, this.settled, last);
     }
     if (table.hasStatus(row, Status.FixedTimeout)) return;
     const seconds = this.lifetime(row, timeouts);

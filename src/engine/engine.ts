@@ -160,7 +160,8 @@ export class Engine {
       return this.drop(DropReason.Malformed);
     }
     if (packet.protocol === Proto.Icmpv6 && isNeighbourDiscovery(packet.icmpType)) {
-      return this.ignore();
+      if (this.staysOnLink(packet, inIf)) return this.ignore();
+      return this.drop(DropReason.ForeignDiscovery);
     }
     const { handover, hooks } = this;
     const fault = transportFault(packet, decoded, this.checksums);
@@ -237,6 +238,13 @@ export class Engine {
   private leaveBy(outIf: number): void {
     this.flight.outIf = outIf;
     this.context.outIf = outIf;
+  }
+
+  /** Neighbour discovery means nothing beyond a link (RFC 4861): it is never forwarded. */
+  private staysOnLink(packet: Packet, inIf: number): boolean {
+    const { dst0 } = packet;
+    const isForLink = dst0 >>> 24 === 0xff || (dst0 & 0xffc00000) === (0xfe800000 | 0);
+    return isForLink || this.routes.lookup(packet, inIf, 0) === RouteKind.Local;
   }
 
   /** Options of IPv4 are looked at behind PREROUTING (ip_rcv_options). */

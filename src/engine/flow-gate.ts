@@ -67,8 +67,11 @@ export interface FlowGate {
   collect(row: number): void;
   /** Collects what was counted of every connection; all stay. */
   collectAll(): void;
-  /** TCP: copies what the gate knows of both sides, laid out as `FlowOffer.sides`. False: not here. */
-  readSides(row: number, into: Int32Array): boolean;
+  /**
+   * TCP: copies what the gate knows of both sides, laid out as `FlowOffer.sides`, and returns the
+   * direction of the last segment; -1: not here.
+   */
+  readSides(row: number, into: Int32Array): number;
   /** TCP: what the engine has changed since `readSides`; words that moved on meanwhile stay. */
   writeSides(row: number, before: Int32Array, after: Int32Array): void;
   /** Gives a connection back, both directions, settled. Nothing where it is not here. */

@@ -47,6 +47,8 @@ export const DropReason = {
   SourceRoute: 25,
   /** Masqueraded with the address of another interface than it would leave by now. */
   MasqueradeMoved: 26,
+  /** Neighbour discovery to another host than this. */
+  ForeignDiscovery: 27,
 } as const;
 export type DropReasonCode = (typeof DropReason)[keyof typeof DropReason];
 
@@ -78,6 +80,7 @@ const names: readonly string[] = [
   'fragment-stale',
   'source-route',
   'masquerade-moved',
+  'foreign-discovery',
 ];
 
 export const DROP_REASONS = names.length;

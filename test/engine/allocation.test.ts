@@ -125,7 +125,7 @@ test('with a gate: known, waiting, refused and handed over', () => {
     collect: () => {},
     readSides: (_, into) => {
       into.set(moved);
-      return true;
+      return 0;
     },
     writeSides: (_row, _before, after) => moved.set(after),
     withdraw: (row) => engine.ledger.settle(row, 0, 0, 1, 40, engine.clock.ms),

@@ -269,9 +269,21 @@ describe('what comes back of a connection of TCP', () => {
   test('a reset right behind data that is not acknowledged yet closes', () => {
     const { gated, session } = afterGigabyte();
     gated.gate.passData(0, 1, 5000);
-    gated.gate.flows.get(0)!.sides[3]! -= 5000;
+    const held = gated.gate.flows.get(0)!;
+    held.sides[3]! -= 5000;
+    held.spokeLast = 1;
     session.inject(session.server, { flags: 'R', seq: (session.server.next + 5000) >>> 0 });
     assert.equal(tableOf(gated).get(0, Field.State), TcpState.Close);
+  });
+
+  test('a reset behind data is doubted where the other side spoke last', () => {
+    const { gated, session } = afterGigabyte();
+    gated.gate.passData(0, 1, 5000);
+    const held = gated.gate.flows.get(0)!;
+    held.sides[3]! -= 5000;
+    held.spokeLast = 0;
+    session.inject(session.server, { flags: 'R', seq: (session.server.next + 5000) >>> 0 });
+    assert.equal(tableOf(gated).get(0, Field.State), TcpState.Established);
   });
 
   test('what the tracker learns goes to the gate, except where that knows better', () => {

@@ -17,6 +17,8 @@ class Held {
     [0, 0, 0],
   ];
   sides = new Int32Array(8);
+  /** Direction of the last segment. */
+  spokeLast = 0;
 }
 
 export class FakeGate implements FlowGate {
@@ -49,11 +51,11 @@ export class FakeGate implements FlowGate {
     this.settle(row);
   }
 
-  readSides(row: number, into: Int32Array): boolean {
+  readSides(row: number, into: Int32Array): number {
     const held = this.flows.get(row);
-    if (held === undefined) return false;
+    if (held === undefined) return -1;
     into.set(held.sides);
-    return true;
+    return held.spokeLast;
   }
 
   writeSides(row: number, before: Int32Array, after: Int32Array): void {
@@ -96,6 +98,8 @@ export class FakeGate implements FlowGate {
     held.sides[mine]! += bytes;
     held.sides[mine + 1]! += bytes;
     held.sides[theirs + 3]! += bytes;
+    // The acknowledgement of all of it.
+    held.spokeLast = 1 - from;
   }
 
   /** What the directions of a connection are in the gate for: `forward known`, `- local`. */

@@ -33,9 +33,14 @@ export function copySides(rows: Int32Array, row: number, into: Int32Array): void
 
 /**
  * Puts into a row what was seen of both sides elsewhere, and what the tracker would remember beside
- * it. Nothing where they have not moved on.
+ * it; `lastSpoke` is the direction of the last segment. Nothing where they have not moved on.
  */
-export function takeSides(rows: Int32Array, row: number, sides: Int32Array): void {
+export function takeSides(
+  rows: Int32Array,
+  row: number,
+  sides: Int32Array,
+  lastSpoke: number,
+): void {
   const at = row * ROW_WORDS;
   const to = at + TcpWord.Sides;
   let moved = false;
@@ -49,17 +54,18 @@ export function takeSides(rows: Int32Array, row: number, sides: Int32Array): voi
   noteAcknowledged(rows, at, Direction.Reply);
   setRetransmissions(rows, at, 0);
   const isClosed = closes(rows, at, Direction.Original) || closes(rows, at, Direction.Reply);
-  // None: which segment was the last is not known.
-  setLastSeen(rows, at, isClosed ? 0 : OPEN_WINDOW, TcpIndex.None, Direction.Original);
+  // None: of the last segment nothing is known but its direction.
+  setLastSeen(rows, at, isClosed ? 0 : OPEN_WINDOW, TcpIndex.None, lastSpoke);
 }
 
 /**
- * Where the last segments are not known one by one, the one in hand is held to follow right on its
- * own side's: a reset behind data of the same sender would otherwise be doubted (`weighReset`).
+ * Where the last segment was not seen here, it is held to be the one with the highest numbers of the
+ * side that spoke last: a reset right behind data of the same sender is believed by that (`weighReset`).
  */
-export function presumeLast(rows: Int32Array, row: number, direction: DirectionCode): void {
+export function presumeLast(rows: Int32Array, row: number): void {
   const at = row * ROW_WORDS;
   if (lastIndex(rows, at) !== TcpIndex.None) return;
+  const direction = lastDirection(rows, at);
   const side = at + sideAt(direction);
   rows[at + TcpWord.LastSeq] = rows[side + Side.End]!;
   rows[at + TcpWord.LastEnd] = rows[side + Side.End]!;

@@ -84,6 +84,8 @@ export const FlowFlag = {
   /** TCP: the original direction (the reply direction) did not permit SACK: none sent to it counts. */
   OriginalNoSack: 2,
   ReplyNoSack: 4,
+  /** TCP: the last segment that passed was of the reply direction. Written by the program, too. */
+  ReplySpokeLast: 8,
 } as const;
 
 /** Bytes counted of one direction from which on its packets go to the engine, which collects. */

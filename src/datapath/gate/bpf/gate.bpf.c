@@ -65,6 +65,14 @@ static __always_inline int may_pass(const struct packet *packet, const struct ma
 	return packet->is_plain && direction_of(match)->bytes < BYTES_TO_COLLECT;
 }
 
+/* ff00::/8 and fe80::/10 (RFC 4291 section 2.4): the kernel forwards none of it. */
+static __always_inline int is_for_link(const struct packet *packet)
+{
+	const __u32 first = net32(packet->destination[0]);
+
+	return first >> 24 == 0xff || first >> 22 == 0xfe80 >> 6;
+}
+
 static __always_inline int receive(struct __sk_buff *skb, const struct config *config, int family)
 {
 	struct packet packet = {};
@@ -74,7 +82,8 @@ static __always_inline int receive(struct __sk_buff *skb, const struct config *c
 	__u32 action;
 
 	read_packet(skb, &packet, family);
-	if (packet.is_neighbour_discovery)
+	/* To an address of wider scope the engine has to say whether it is for this host. */
+	if (packet.is_neighbour_discovery && is_for_link(&packet))
 		return PASS;
 	/* Broadcast and multicast are nobody's flow. */
 	if (skb->pkt_type != PACKET_HOST)

@@ -34,6 +34,17 @@ static __always_inline __u32 action_of(const struct config *config, const struct
 	return direction->way & ACTION_MASK;
 }
 
+/* A reset is judged by who spoke before (nf_conntrack_proto_tcp.c, last_dir). */
+static __always_inline void note_speaker(const struct match *match)
+{
+	const __u32 flag = (__u32)FLOW_REPLY_SPOKE_LAST << 24;
+	const __u32 before = match->flow->meta;
+	const __u32 now = match->direction ? before | flag : before & ~flag;
+
+	if (now != before)
+		match->flow->meta = now;
+}
+
 /* Counts as nf_conntrack_acct.c does: a super-frame is one packet. */
 static __always_inline void account(const struct config *config, const struct match *match,
 				    const struct packet *packet)
@@ -111,6 +122,8 @@ static __always_inline int pass(struct __sk_buff *skb, const struct config *conf
 	if (packet->ttl == 0 || !is_in_window(skb, match, packet, family))
 		return TO_ENGINE;
 	account(config, match, packet);
+	if (packet->protocol == IPPROTO_TCP)
+		note_speaker(match);
 	translation_of(match, packet, &to, family);
 	translate(skb, packet, &to, hop != 0, family);
 	count(event);

@@ -76,7 +76,9 @@ export function metaOf(offer: FlowOffer): number {
   const flags =
     (offer.checkWindow ? FlowFlag.CheckWindow : 0) |
     (offer.originalSack ? 0 : FlowFlag.OriginalNoSack) |
-    (offer.replySack ? 0 : FlowFlag.ReplyNoSack);
+    (offer.replySack ? 0 : FlowFlag.ReplyNoSack) |
+    // The packet that is being let through.
+    (offer.direction === Direction.Reply ? FlowFlag.ReplySpokeLast : 0);
   return (
     kindOf(offer.original) |
     ((offer.originalScale & 0x0f) << 16) |

@@ -121,11 +121,13 @@ export class SharedFlows implements FlowGate {
     return this.collector.collectSome(budget);
   }
 
-  readSides(row: number, into: Int32Array): boolean {
+  readSides(row: number, into: Int32Array): number {
     const unit = this.rows.of(row);
-    if (unit < 0) return false;
-    readSides(this.flows, unit * FLOW_WORDS, into);
-    return true;
+    if (unit < 0) return -1;
+    const at = unit * FLOW_WORDS;
+    readSides(this.flows, at, into);
+    const isReply = (this.flows[at + FlowWord.Meta]! & (FlowFlag.ReplySpokeLast << 24)) !== 0;
+    return isReply ? Direction.Reply : Direction.Original;
   }
 
   writeSides(row: number, before: Int32Array, after: Int32Array): void {

@@ -95,7 +95,7 @@ export function newLab(units: number): Lab {
 
 /** Whether a connection stands in the memory. */
 export function holds(flows: SharedFlows, row: number): boolean {
-  return flows.readSides(row, new Int32Array(8));
+  return flows.readSides(row, new Int32Array(8)) >= 0;
 }
 
 /** The key of the n-th connection of a family as it comes from the inside, then as it is answered. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { SharedFlows } from '../../../../src/datapath/gate/flows/index.ts';
-import { FlowAction, FlowWord } from '../../../../src/datapath/gate/layout.ts';
+import { FlowAction, FlowFlag, FlowWord } from '../../../../src/datapath/gate/layout.ts';
 import { GateAction, type GateActionCode } from '../../../../src/engine/index.ts';
 import {
   holds,
@@ -78,7 +78,8 @@ test('the words of a unit that no packet is compared with', () => {
   lab.flows.setNow(-1234);
   installBoth(lab, 7);
   const unit = lab.memory.flows.subarray(0, 26);
-  assert.equal(unit[FlowWord.Meta], 6 | (4 << 8) | (7 << 16) | (14 << 20) | (1 << 24));
+  const flags = FlowFlag.CheckWindow | FlowFlag.ReplySpokeLast;
+  assert.equal(unit[FlowWord.Meta], 6 | (4 << 8) | (7 << 16) | (14 << 20) | (flags << 24));
   assert.equal(unit[FlowWord.LastSeenMs], -1234);
   assert.equal(unit[FlowWord.Connection], 7);
   assert.equal(unit[FlowWord.Paths], 3 | (4 << 16));

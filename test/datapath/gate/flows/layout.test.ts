@@ -164,6 +164,7 @@ test('constants', () => {
     FLOW_CHECK_WINDOW: FlowFlag.CheckWindow,
     FLOW_ORIGINAL_NO_SACK: FlowFlag.OriginalNoSack,
     FLOW_REPLY_NO_SACK: FlowFlag.ReplyNoSack,
+    FLOW_REPLY_SPOKE_LAST: FlowFlag.ReplySpokeLast,
   });
   assert.deepEqual(values('hop_flag'), { HOP_MANAGED: HopFlag.Managed });
   assert.deepEqual(values('punt_flag'), {

@@ -1,8 +1,12 @@
 /** Both the engine and the program move the words of a TCP connection on; neither loses the other's. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Direction } from '../../../../src/conntrack/index.ts';
+import { FLOW_WORDS, FlowFlag, FlowWord } from '../../../../src/datapath/gate/layout.ts';
 import { installBoth, keysOf, newLab, offerOf } from './flow-lab.ts';
 
+/** Of the only connection. */
+const UNIT = 0;
 const SIDES = 18;
 const HIGH = 0x7fff_fff0;
 
@@ -18,9 +22,11 @@ function labWith(words: readonly number[]) {
 test('read: what is there, or nothing', () => {
   const { lab } = labWith([1, 2, 3, 4, 5, 6, 7, 8]);
   const into = new Int32Array(8);
-  assert.ok(lab.flows.readSides(1, into));
+  assert.equal(lab.flows.readSides(1, into), Direction.Reply, 'its offer came last');
   assert.deepEqual([...into], [1, 2, 3, 4, 5, 6, 7, 8]);
-  assert.equal(lab.flows.readSides(2, into), false);
+  lab.memory.flows[UNIT * FLOW_WORDS + FlowWord.Meta]! &= ~(FlowFlag.ReplySpokeLast << 24);
+  assert.equal(lab.flows.readSides(1, into), Direction.Original);
+  assert.equal(lab.flows.readSides(2, into), -1);
 });
 
 test('written: only what the engine changed', () => {

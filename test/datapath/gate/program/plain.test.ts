@@ -155,8 +155,19 @@ describe('plain packets', { skip }, () => {
       () => buildTcp({ ...wide, payload: 'abc' }).subarray(0, 75),
     ],
     'a datagram cut short': ['other', () => buildTcp(ends).subarray(0, 36)],
-    'neighbour solicitation': ['kernel', () => buildIcmpv6({ ...wide, type: 135, ttl: 255 })],
-    'redirect of a router': ['kernel', () => buildIcmpv6({ ...wide, type: 137, ttl: 255 })],
+    'neighbour solicitation on the link': [
+      'kernel',
+      () => buildIcmpv6({ ...wide, dst: 'fe80::1', type: 135, ttl: 255 }),
+    ],
+    'redirect of a router to all nodes': [
+      'kernel',
+      () => buildIcmpv6({ ...wide, dst: 'ff02::1', type: 137, ttl: 255 }),
+    ],
+    // The engine knows whether that is this host.
+    'neighbour solicitation to a global address': [
+      'other',
+      () => buildIcmpv6({ ...wide, type: 135, ttl: 255 }),
+    ],
     'neighbour solicitation from afar': [
       'other',
       () => buildIcmpv6({ ...wide, type: 135, ttl: 254 }),
