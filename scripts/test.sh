@@ -11,6 +11,7 @@ Without arguments, every test. With arguments, only the test files whose path co
 substrings: scripts/test.sh -- conntrack live/
 
 Live tests need root (network namespaces); without it they are skipped and say so.
+Most live tests run twice: with the capture datapath, and through the gate (test/live/through-gate/).
 PINHOLE_TEST_GATEWAY=kernel runs the live tests against the kernel's own FTP helper.
 TEXT
 }
