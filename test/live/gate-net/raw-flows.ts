@@ -75,23 +75,3 @@ export class RawTcp {
     return said;
   }
 }
-
-/** A datagram of a flow of UDP that the settling ones belong to. */
-export function datagram(
-  from: 'client' | 'server',
-  sport: number,
-  more: Partial<RawPacket> = {},
-): RawPacket {
-  const isClient = from === 'client';
-  const family: Family = String(more.src ?? more.dst ?? '').includes(':') ? 6 : 4;
-  return {
-    from,
-    kind: 'udp',
-    src: isClient ? rawClient[family] : rawServer[family],
-    dst: isClient ? rawServer[family] : rawClient[family],
-    sport: isClient ? sport : 53,
-    dport: isClient ? 53 : sport,
-    bytes: 40,
-    ...more,
-  };
-}
