@@ -15,7 +15,7 @@ import {
 import { PathTable } from './paths.ts';
 import { TableProgram } from './program.ts';
 import { SharedState } from './shared-state.ts';
-import { placeOf, type RuleTrail, rowOf } from './trail.ts';
+import type { RuleTrail } from './trail.ts';
 
 /** Turns a checked rule set into what the packet path walks. Cold; only `walk` is hot. */
 export function compileRuleSet(
@@ -120,15 +120,6 @@ export class CompiledRules {
   /** Counts packets and bytes of IP datagram at all rows of a path. */
   countPath(path: number, packets: number, bytes: number): void {
     this.paths.countIn(this.programs, path, packets, bytes);
-  }
-
-  /**
-   * The rule for which the flow of an unsteady trail stays in the engine; null where it was no rule,
-   * but something about the packet, so that the next one may do better. Cold.
-   */
-  keeperOf({ steady, culprit }: RuleTrail): Rule | null {
-    if (steady || culprit < 0) return null;
-    return this.programs[placeOf(culprit)]?.rules[rowOf(culprit)] ?? null;
   }
 
   /** Packets and bytes of a rule, or of the policy of a built-in chain. Cold. */

@@ -153,7 +153,7 @@ function fillRule(
     scope.mayDrop.push(scope.signalTaken);
     return evaluator;
   });
-  const judge = RowJudge.of(row, rule.matches, evaluators, program.signal);
+  const judge = RowJudge.of(rule.matches, evaluators, program.signal);
   if (judge !== null) program.matches.push(judge);
   program.matches.push(...evaluators);
   rows[at + Field.MatchEnd] = program.matches.length;

@@ -88,5 +88,5 @@ export { ruleSpec } from './print/spec.ts';
 export { describeRule, needsOutputHook, type OutputDemand } from './queries.ts';
 export { type RestoreOutcome, type RestoreRequest, restoreRules } from './restore.ts';
 export { ServiceTable, systemServices } from './services.ts';
-export { type FlowKeeper, keepsFlowsInEngine, whyUnsteady } from './steady.ts';
+export { type FlowKeeper, keepsFlowsInEngine } from './steady.ts';
 export { RuleTrail } from './trail.ts';

@@ -27,30 +27,26 @@ function askingOf({ steady, stateful }: MatchInstance, evaluator: MatchEvaluator
  * trails where it tries a row. Hot.
  */
 export class RowJudge implements MatchEvaluator {
-  private readonly row: number;
   private readonly matchers: readonly MatchEvaluator[];
   private readonly askings: readonly number[];
   private readonly signal: WalkSignal;
 
   /** Of the matches of a row; null where all are steady for good. */
   static of(
-    row: number,
     instances: readonly MatchInstance[],
     evaluators: readonly MatchEvaluator[],
     signal: WalkSignal,
   ): RowJudge | null {
     const askings = instances.map((instance, i) => askingOf(instance, evaluators[i]!));
     if (askings.every((asking) => asking < Asking.Conditional)) return null;
-    return new RowJudge(row, evaluators, askings, signal);
+    return new RowJudge(evaluators, askings, signal);
   }
 
   private constructor(
-    row: number,
     evaluators: readonly MatchEvaluator[],
     askings: readonly number[],
     signal: WalkSignal,
   ) {
-    this.row = row;
     this.matchers = evaluators;
     this.askings = askings;
     this.signal = signal;
@@ -59,7 +55,7 @@ export class RowJudge implements MatchEvaluator {
   matches(ctx: RuleContext): boolean {
     const { trail } = ctx;
     if (trail === null) return true;
-    if (this.varies(ctx)) trail.keptBy(this.row);
+    if (this.varies(ctx)) trail.disturb();
     // The matches were asked out of turn: they drop nothing before their turn comes.
     this.signal.hotdrop = false;
     return true;

@@ -1,4 +1,3 @@
-import type { CompiledRules } from './compile.ts';
 import {
   type Chain,
   type Rule,
@@ -8,7 +7,6 @@ import {
   TableId,
 } from './model.ts';
 import { describeRule } from './queries.ts';
-import type { RuleTrail } from './trail.ts';
 
 /** Which rules keep flows in the engine, for people. Cold. */
 
@@ -18,15 +16,6 @@ export interface FlowKeeper {
   readonly text: string;
   /** The matches and the target that depend on the single packet: `-m limit`, `-j LOG`. */
   readonly parts: readonly string[];
-}
-
-/**
- * The rule for which the flow of a trail stays in the engine; null where the trail is steady, or where
- * only this packet was no measure for later ones.
- */
-export function whyUnsteady(rules: CompiledRules, trail: RuleTrail): FlowKeeper | null {
-  const rule = rules.keeperOf(trail);
-  return rule === null ? null : keeper(rules.ruleSet, rule, true);
 }
 
 /**

@@ -25,7 +25,6 @@ export const placeOf = (entry: number) => entry >>> ROW_BITS;
 
 /** A packet counts in a few rows of each table; where it is more, its flow stays in the engine. */
 const MAX_ROWS = 256;
-const NONE = -1;
 
 export class RuleTrail {
   /** Whether every later plain packet gets the same verdicts, effects and counters. */
@@ -33,15 +32,12 @@ export class RuleTrail {
   /** How many rows counted the packet, and these rows in order. */
   count = 0;
   readonly rows = new Int32Array(MAX_ROWS);
-  /** The first row that later packets may fare differently at; -1 where it was no rule. */
-  culprit = NONE;
   private place = 0;
 
   /** To be called for each packet, before its first walk. */
   begin(): void {
     this.steady = true;
     this.count = 0;
-    this.culprit = NONE;
   }
 
   /** A walk through the table at a place of `CompiledRules` begins. */
@@ -51,7 +47,7 @@ export class RuleTrail {
 
   /** A row counted the packet; `unsteadyTarget` 1: and will do what later packets may not meet so. */
   counted(row: number, unsteadyTarget: number): void {
-    if (unsteadyTarget !== 0) this.keptBy(row);
+    if (unsteadyTarget !== 0) this.steady = false;
     if (this.count === MAX_ROWS) {
       this.steady = false;
       return;
@@ -59,15 +55,9 @@ export class RuleTrail {
     this.rows[this.count++] = this.place | row;
   }
 
-  /** Later packets may fare differently at this row. */
-  keptBy(row: number): void {
-    this.steady = false;
-    if (this.culprit === NONE) this.culprit = this.place | row;
-  }
-
   /**
-   * This packet is no measure for later ones, though its rules may be: it was the first to change its
-   * connection, or was no plain one.
+   * Later packets may fare differently: at the row in hand, or because this one is no measure for them,
+   * having been the first to change its connection, or no plain one.
    */
   disturb(): void {
     this.steady = false;

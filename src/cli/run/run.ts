@@ -13,17 +13,15 @@ import {
   type CompiledRules,
   compileRuleSet,
   type ModuleSettings,
-  needsOutputHook,
   type RuleSet,
 } from '../../rules/index.ts';
 import { CommandError, Exit } from '../exit-code.ts';
-import { idleDirectives } from '../ftp-start.ts';
-import { helperPorts, loadRules, unfilteredFamilies } from '../load-rules.ts';
-import { nflogWithoutTarget } from '../nflog.ts';
+import { helperPorts, loadRules } from '../load-rules.ts';
 import { systemHostResolver } from '../resolve-host.ts';
 import { applySysctls, applyToRunning, sizeForThisMachine } from '../sysctl/index.ts';
 import { type DatapathOptions, openDatapath } from './datapath.ts';
 import { GatewayLog, type LogFormat } from './log.ts';
+import { remarksOn } from './remarks.ts';
 import { listenOnSocket } from './socket.ts';
 
 export interface RunOptions extends DatapathOptions {
@@ -42,8 +40,6 @@ export interface RunOptions extends DatapathOptions {
   readonly nflog: readonly NflogTarget[];
 }
 
-/** At most this many OUTPUT rules are named one by one. */
-const DEMANDS_NAMED = 5;
 /** Records for readers wait no longer than this. */
 const NFLOG_FLUSH_MS = 100;
 
@@ -252,35 +248,10 @@ class Gateway {
 
   /** What was said of the rules before and holds of these as well is not said again. */
   private sayWhatIsNotEnforced(ruleSet: RuleSet): void {
-    const remarks = remarksOn(ruleSet, this.options, this.datapath.holdsOutput);
+    const remarks = remarksOn(ruleSet, this.options, this.datapath);
     for (const remark of remarks) if (!this.remarks.has(remark)) this.log.warn(remark);
     this.remarks = new Set(remarks);
   }
-}
-
-/** What the rules ask for and this gateway does not do, or lets through for want of rules. */
-function remarksOn(ruleSet: RuleSet, options: RunOptions, holdsOutput: boolean): string[] {
-  const demands = holdsOutput ? [] : needsOutputHook(ruleSet);
-  const remarks = demands
-    .slice(0, DEMANDS_NAMED)
-    .map(
-      ({ file, line, what }) =>
-        `${file}:${line}: ${what}: this datapath cannot hold back the host's own packets`,
-    );
-  if (demands.length > DEMANDS_NAMED) {
-    const more = demands.length - DEMANDS_NAMED;
-    remarks.push(`and ${more} more OUTPUT rules that are not enforced`);
-  }
-  const nowhere = nflogWithoutTarget(ruleSet, options.nflog);
-  if (nowhere !== '') remarks.push(nowhere);
-  const idle = idleDirectives(options.ftp, ruleSet);
-  if (idle !== '') remarks.push(idle);
-  for (const family of unfilteredFamilies(ruleSet)) {
-    remarks.push(
-      `no rules for IPv${family}: all IPv${family} traffic is let through, as the kernel does`,
-    );
-  }
-  return remarks;
 }
 
 /** The engine's time as records want it. */

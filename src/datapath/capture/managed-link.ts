@@ -8,11 +8,20 @@ import { familyOf, type LinkJson, parseWords } from '../routes/index.ts';
 import {
   addFilter,
   deleteFilter,
-  ipv4Program,
-  ipv6Program,
+  type FilterProtocol,
+  filterProtocols,
+  programFor,
   replaceFilter,
 } from './ingress-filter.ts';
 import { offloadsInUse, switchOffloads } from './offloads.ts';
+
+/** As the list of changes names them: one that a crash left has to be found again. */
+const titles: Readonly<Record<FilterProtocol, string>> = {
+  ip: 'IPv4',
+  ipv6: 'IPv6',
+  '802.1Q': '802.1Q',
+  '802.1ad': '802.1ad',
+};
 
 /**
  * What is done to one managed interface on the host: the drop behind the tap, and the offloads.
@@ -37,13 +46,13 @@ export class ManagedLink {
     const own = ownIpv6(link);
     this.ownAddresses = JSON.stringify(own);
     this.makeRoom();
-    for (const family of [4, 6] as const) {
-      const program = family === 4 ? ipv4Program() : ipv6Program(own);
+    for (const protocol of filterProtocols) {
+      const program = programFor(protocol, own);
       this.apply(
-        `ingress drop of IPv${family} on ${this.name}`,
-        addFilter(this.name, family, program),
-        deleteFilter(this.name, family),
-        replaceFilter(this.name, family, program),
+        `ingress drop of ${titles[protocol]} on ${this.name}`,
+        addFilter(this.name, protocol, program),
+        deleteFilter(this.name, protocol),
+        replaceFilter(this.name, protocol, program),
       );
     }
   }
@@ -54,7 +63,10 @@ export class ManagedLink {
     const text = JSON.stringify(own);
     if (text === this.ownAddresses) return;
     try {
-      this.run(replaceFilter(this.name, 6, ipv6Program(own)));
+      for (const protocol of filterProtocols) {
+        if (protocol === 'ip') continue;
+        this.run(replaceFilter(this.name, protocol, programFor(protocol, own)));
+      }
       this.ownAddresses = text;
     } catch (error) {
       this.log(`capture: ${this.name}: cannot renew the ingress drop: ${failureText(error)}`);
@@ -120,8 +132,8 @@ export class ManagedLink {
       throw new DatapathUnavailable(
         'command-failed',
         `${run.join(' ')}: ${failureText(error)}`,
-        `look at "tc filter show dev ${this.name} ingress": preferences 1 and 2 must be free, ` +
-          'and the kernel needs sch_ingress and cls_bpf',
+        `look at "tc filter show dev ${this.name} ingress": preferences 1, 2, 4 and 5 must be ` +
+          'free, and the kernel needs sch_ingress and cls_bpf',
         error,
       );
     }

@@ -9,6 +9,7 @@ import {
   type PieceSink,
 } from '../paths/index.ts';
 import { FrameViews } from './frame-views.ts';
+import { takePriorityTagOff } from './priority-tag.ts';
 import type { CaptureStats } from './stats.ts';
 
 /** What the capture datapath needs of an engine. */
@@ -127,6 +128,7 @@ export class PacketPath {
     this.stats.received++;
     this.count++;
     if (this.count % SWEEP_EVERY === 0) this.engine.sweep(SWEEP_ROWS);
+    takePriorityTagOff(packet);
     const decoded = this.decode();
     // A tagged frame belongs to the VLAN interface above, not to this one.
     if (packet.vlanId >= 0) return;

@@ -5,7 +5,11 @@ export interface Skb {
   readonly frame: Uint8Array;
   /** PACKET_HOST 0, PACKET_BROADCAST 1, PACKET_MULTICAST 2, PACKET_OTHERHOST 3. */
   readonly packetType: number;
+  /** Tag control information of the tag that was taken off the frame. */
+  readonly tag?: number;
 }
+
+const LOADED_BYTES: Readonly<Record<number, number>> = { 32: 4, 40: 2, 48: 1 };
 
 /** What the program returns as a signed number; 0 for a read beyond the frame, as in the kernel. */
 export function runBpf(program: readonly Instruction[], skb: Skb): number {
@@ -13,8 +17,9 @@ export function runBpf(program: readonly Instruction[], skb: Skb): number {
   for (let pc = 0; pc < program.length; pc++) {
     const [code, jt, jf, k] = program[pc]!;
     if (code === 0x06) return k | 0;
-    if (code === 0x20 || code === 0x30) {
-      const loaded = load(skb, k, code === 0x20 ? 4 : 1);
+    const size = LOADED_BYTES[code];
+    if (size !== undefined) {
+      const loaded = load(skb, k, size);
       if (loaded === undefined) return 0;
       a = loaded;
     } else if (code === 0x54) a = (a & k) >>> 0;
@@ -32,6 +37,7 @@ function compare(code: number, a: number, k: number): boolean {
 
 function load(skb: Skb, at: number, size: number): number | undefined {
   if (at === 0xfffff004) return skb.packetType;
+  if (at === 0xfffff02c) return skb.tag ?? 0;
   if (at + size > skb.frame.length) return undefined;
   let value = 0;
   for (let i = 0; i < size; i++) value = value * 256 + skb.frame[at + i]!;

@@ -258,10 +258,8 @@ describe('ManagedLink', () => {
     assert.deepEqual(verbs, [
       'tc qdisc show',
       'tc qdisc add',
-      'tc filter add',
-      'tc filter add',
-      'tc filter del',
-      'tc filter del',
+      ...Array(4).fill('tc filter add'),
+      ...Array(4).fill('tc filter del'),
       'tc qdisc del',
     ]);
   });
@@ -297,7 +295,12 @@ describe('ManagedLink', () => {
     managed.followAddresses(link);
     assert.deepEqual(host.commands, []);
     managed.followAddresses({ ...link, addr_info: [] });
-    assert.match(host.commands[0]!, /^tc filter replace dev eth0 ingress protocol ipv6 /);
+    const renewed = host.commands.map((command) => command.split(' ').slice(0, 10).join(' '));
+    const protocols = ['ipv6 pref 2', '802.1Q pref 4', '802.1ad pref 5'];
+    assert.deepEqual(
+      renewed,
+      protocols.map((key) => `tc filter replace dev eth0 ingress protocol ${key}`),
+    );
   });
 
   test('switches offloads one by one, and says what refused', (t) => {

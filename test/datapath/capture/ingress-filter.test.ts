@@ -8,6 +8,7 @@ import {
   ipv4Program,
   ipv6Program,
   MAX_OWN_ADDRESSES,
+  taggedProgram,
 } from '../../../src/datapath/capture/ingress-filter.ts';
 import { tapFilter } from '../../../src/datapath/capture/tap.ts';
 import { parseIpv6 } from '../../../src/wire/index.ts';
@@ -94,15 +95,51 @@ describe('the drop behind the tap', () => {
     assert.equal(verdict(program, solicitation(hex(MAX_OWN_ADDRESSES))), SHOT);
   });
 
+  /** Frames as the filter meets them: the outer tag has been taken off. */
+  function taggedVerdict(frame: Uint8Array, tag: number, packetType = HOST): number {
+    return runBpf(taggedProgram(own), { frame, packetType, tag });
+  }
+
+  test('a tag of VLAN 0 hides nothing, whatever its priority', () => {
+    const to4 = { src: '10.0.0.2', dst: '192.0.2.1', sport: 1, dport: 2 };
+    const to6 = { src: 'fd00::2', dst: '2001:db8::1', sport: 1, dport: 2 };
+    for (const frame of [buildTcp(to4), buildUdp(to6), solicitation('2001:db8::2')]) {
+      for (const tag of [0, 0x1000, 0xe000]) {
+        assert.equal(taggedVerdict(frame, tag), SHOT);
+        for (const other of [1, 2, 3]) assert.equal(taggedVerdict(frame, tag, other), PASS);
+      }
+      for (const tag of [1, 10, 0xefff]) assert.equal(taggedVerdict(frame, tag), PASS);
+    }
+    for (const dst of ['2001:db8::1', 'fe80::1']) {
+      assert.equal(taggedVerdict(solicitation(dst), 0), PASS, dst);
+    }
+  });
+
+  test('within a tag of VLAN 0: a second one, another VLAN, another protocol', () => {
+    const to = { src: '10.0.0.2', dst: '192.0.2.1', sport: 1, dport: 2 };
+    assert.equal(taggedVerdict(buildTcp({ ...to, vlan: 0 }), 0), SHOT);
+    assert.equal(taggedVerdict(buildTcp({ ...to, vlan: 0 }), 0, 1), PASS);
+    assert.equal(taggedVerdict(buildTcp({ ...to, vlan: 10 }), 0), PASS);
+    const service = buildTcp({ ...to, vlan: 0 });
+    service.set([0x88, 0xa8], 12);
+    assert.equal(taggedVerdict(service, 0), SHOT);
+    const arp = buildTcp(to);
+    arp.set([0x08, 0x06], 12);
+    assert.equal(taggedVerdict(arp, 0), PASS);
+  });
+
   test('as tc takes it', () => {
     const code = '4,32 0 0 4294963204,21 0 1 0,6 0 0 2,6 0 0 4294967295';
     assert.equal(bytecode(ipv4Program()), code);
     const key = 'protocol ip pref 1 handle 1 bpf';
     assert.equal(
-      addFilter('eth0', 4, ipv4Program()).join(' '),
+      addFilter('eth0', 'ip', ipv4Program()).join(' '),
       `tc filter add dev eth0 ingress ${key} bytecode ${code} direct-action`,
     );
-    assert.equal(deleteFilter('eth0', 4).join(' '), `tc filter del dev eth0 ingress ${key}`);
+    assert.equal(deleteFilter('eth0', 'ip').join(' '), `tc filter del dev eth0 ingress ${key}`);
+    const tagged = addFilter('eth0', '802.1ad', []).join(' ');
+    assert.match(tagged, / ingress protocol 802\.1ad pref 5 handle 1 bpf /);
+    assert.match(deleteFilter('eth0', '802.1Q').join(' '), / protocol 802\.1Q pref 4 handle 1 bpf$/);
   });
 });
 

@@ -117,6 +117,36 @@ describe('PacketPath', () => {
     assert.deepEqual([bench.sent, bench.observed], [[], 0]);
   });
 
+  test('a tag of VLAN 0 says a priority: received as without it', () => {
+    const bench = new Bench();
+    const seen: Uint8Array[] = [];
+    bench.whenProcessed = (packet) => {
+      seen.push(packet.bytes.slice(packet.frameOffset, packet.frameEnd));
+    };
+    const plain = buildTcp({ ...tcp, payload: 'hello' });
+    for (const vlan of [0, 0xe000]) {
+      const frame = buildTcp({ ...tcp, payload: 'hello', vlan });
+      bench.take(frame);
+      frame.set([0x88, 0xa8], 12);
+      bench.take(frame);
+    }
+    assert.deepEqual(seen, [plain, plain, plain, plain]);
+    assert.deepEqual(new Set(bench.lengths), new Set([plain.length - 14]));
+    bench.take(plain);
+    assert.deepEqual(seen.at(-1), plain);
+  });
+
+  test('what is within a tag of VLAN 0 may be of a VLAN, or cut off', () => {
+    const bench = new Bench();
+    bench.take(buildTcp({ ...tcp, vlan: [0, 5] }));
+    bench.take(buildTcp({ ...tcp, vlan: 0, srcMac: OWN }));
+    assert.deepEqual([bench.sent, bench.observed], [[], 0]);
+    const frame = buildTcp({ ...tcp, vlan: 0 });
+    bench.outcome = Outcome.Drop;
+    for (let length = 0; length < frame.length; length++) bench.take(frame.slice(0, length));
+    assert.equal(bench.stats.faults, 0);
+  });
+
   test('nobody outside speaks for this host, and nobody reaches its loopback', () => {
     const bench = new Bench();
     bench.outcome = Outcome.Deliver;
@@ -225,7 +255,10 @@ describe('PacketPath', () => {
     const bench = new Bench();
     // The recorder would grow; the way through it is the same.
     bench.outcome = Outcome.Drop;
-    const frames = [buildTcp(tcp), buildUdp({ ...tcp, src: 'fd00::2', dst: 'fd00::3' })];
+    const frames = [
+      buildTcp({ ...tcp, vlan: 0 }),
+      buildUdp({ ...tcp, src: 'fd00::2', dst: 'fd00::3' }),
+    ];
     const { buffer } = bench.path;
     const bytes = bytesPerRound((n) => {
       const frame = frames[n & 1]!;

@@ -26,7 +26,6 @@ export interface Libc {
   readonly ioctl: (fd: number, request: number, argument: Bytes) => number;
   readonly epollCreate: (flags: number) => number;
   readonly epollCtl: (epoll: number, operation: number, fd: number, event: Bytes) => number;
-  readonly epollWait: (epoll: number, events: Bytes, count: number, timeoutMs: number) => number;
   readonly mount: (source: string, target: string, type: string, data: string) => number;
   readonly umount: (target: string, flags: number) => number;
   readonly setrlimit: (resource: number, limits: Bytes) => number;
@@ -74,22 +73,6 @@ export async function loadLibc(): Promise<Libc> {
     libc = bindLibc(koffi, openLibc(koffi));
   }
   return libc;
-}
-
-/**
- * The descriptor of the event loop's epoll set, from libuv, whose functions Node exports; -1 where
- * this build of Node does not. Only after `loadLibc`.
- */
-export function loopFd(): number {
-  if (koffi === undefined) return -1;
-  try {
-    const self = koffi.load(null);
-    const defaultLoop: () => bigint = self.func('void* uv_default_loop()');
-    const backendFd: (loop: bigint) => number = self.func('int uv_backend_fd(void*)');
-    return backendFd(defaultLoop());
-  } catch {
-    return -1;
-  }
 }
 
 /**
@@ -166,7 +149,6 @@ function bindLibc(ffi: Koffi, lib: Library): Libc {
     ioctl: lib.func('int ioctl(int, unsigned long, void*)'),
     epollCreate: lib.func('int epoll_create1(int)'),
     epollCtl: lib.func('int epoll_ctl(int, int, int, void*)'),
-    epollWait: lib.func('int epoll_wait(int, void*, int, int)'),
     setrlimit: lib.func('int setrlimit(int, void*)'),
     umount: lib.func('int umount2(const char*, int)'),
     ...bindMount(lib),

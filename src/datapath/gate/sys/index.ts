@@ -30,7 +30,6 @@ export { PacketSocket, type PacketSocketOptions } from './packet-socket.ts';
 export { Pins } from './pins.ts';
 export {
   closePrograms,
-  emptyPrograms,
   fillPrograms,
   loadPrograms,
   type MapFds,
@@ -39,12 +38,6 @@ export {
   programNames,
   readObjectFile,
 } from './programs.ts';
-export {
-  RING_BUSY,
-  RING_DISCARD,
-  RING_RECORD_HEADER_BYTES,
-  type Ring,
-  type SharedArray,
-} from './shared-array.ts';
+export type { Ring, SharedArray } from './shared-array.ts';
 export { Errno, SysError } from './sys-error.ts';
 export { type RingWatch, Waiter } from './waiting.ts';

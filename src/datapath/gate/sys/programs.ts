@@ -62,11 +62,6 @@ export function fillPrograms(bpf: Bpf, maps: MapFds, programs: ProgramFds): void
   setSlot(bpf, maps.programs, ProgramSlot.Egress, programs.egress);
 }
 
-/** Takes them out again: the entries let everything pass to the kernel. */
-export function emptyPrograms(bpf: Bpf, maps: Pick<MapFds, 'programs'>): void {
-  for (const slot of Object.values(ProgramSlot)) bpf.delete(maps.programs, word(slot));
-}
-
 export function closePrograms(bpf: Bpf, programs: ProgramFds): void {
   for (const name of programNames) bpf.close(programs[name]);
 }

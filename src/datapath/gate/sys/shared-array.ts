@@ -28,10 +28,6 @@ export interface Ring {
   readonly view: DataView;
 }
 
-export const RING_BUSY = 1 << 31;
-export const RING_DISCARD = 1 << 30;
-export const RING_RECORD_HEADER_BYTES = 8;
-
 /** What `mapArray` and `mapRing` have mapped, for `unmap` at the end. */
 export type Mapped<T> = T & { readonly mappings: readonly Mapping[] };
 

@@ -31,7 +31,6 @@ import {
   loadPrograms,
   type ProgramFds,
   type ProgramName,
-  RING_RECORD_HEADER_BYTES,
   type Ring,
   readObjectFile,
 } from '../../../../src/datapath/gate/sys/index.ts';
@@ -50,6 +49,8 @@ export const MARK = 0x5eed_0001;
 export const GENERATION = 7;
 export const NOW_MS = 123_456;
 
+/** Before each record of a ring buffer. */
+const RECORD_HEADER_BYTES = 8;
 const UNITS = 256;
 const BUCKETS = 64;
 const REF_BITS = 9;
@@ -217,8 +218,8 @@ export class Machine {
     while (ring.consumer[0] !== ring.producer[0]) {
       const at = ring.consumer[0]! & (ring.size - 1);
       const recordBytes = ring.view.getUint32(at, true) & 0x3fff_ffff;
-      records.push(readRecord(ring, at + RING_RECORD_HEADER_BYTES, recordBytes));
-      ring.consumer[0]! += (recordBytes + RING_RECORD_HEADER_BYTES + 7) & ~7;
+      records.push(readRecord(ring, at + RECORD_HEADER_BYTES, recordBytes));
+      ring.consumer[0]! += (recordBytes + RECORD_HEADER_BYTES + 7) & ~7;
     }
     return records;
   }
