@@ -10,12 +10,12 @@ const VLAN_ID = 0x0fff;
  * puts it back. What is within, a second tag perhaps, stays.
  */
 export function takePriorityTagOff(packet: Packet): void {
-  const { bytes, view, frameOffset } = packet;
+  const { view, frameOffset } = packet;
   const typeAt = frameOffset + ADDRESSES_BYTES;
   if (typeAt + TAG_BYTES + 2 > packet.frameEnd) return;
   const etherType = view.getUint16(typeAt);
   if (etherType !== EtherType.Vlan && etherType !== EtherType.QinQ) return;
   if ((view.getUint16(typeAt + 2) & VLAN_ID) !== 0) return;
-  bytes.copyWithin(frameOffset + TAG_BYTES, frameOffset, typeAt);
+  for (let at = typeAt; at > frameOffset; at -= 4) view.setInt32(at, view.getInt32(at - 4));
   packet.frameOffset = frameOffset + TAG_BYTES;
 }

@@ -139,7 +139,10 @@ describe('the drop behind the tap', () => {
     assert.equal(deleteFilter('eth0', 'ip').join(' '), `tc filter del dev eth0 ingress ${key}`);
     const tagged = addFilter('eth0', '802.1ad', []).join(' ');
     assert.match(tagged, / ingress protocol 802\.1ad pref 5 handle 1 bpf /);
-    assert.match(deleteFilter('eth0', '802.1Q').join(' '), / protocol 802\.1Q pref 4 handle 1 bpf$/);
+    assert.match(
+      deleteFilter('eth0', '802.1Q').join(' '),
+      / protocol 802\.1Q pref 4 handle 1 bpf$/,
+    );
   });
 });
 

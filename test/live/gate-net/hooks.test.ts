@@ -1,24 +1,10 @@
 /** Every hook is enforced, as the kernel does it: the gateway's own packets, and those to it. */
-import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Agent } from '../agent.ts';
 import type { Daemon } from '../daemon.ts';
 import { type Lab, mustRunIn } from '../harness.ts';
+import { address, OTHER_UID, own, prepare } from './own-rules.ts';
 import { sameAsKernel } from './twins.ts';
-
-const address = {
-  client: '192.168.77.10',
-  inside: '192.168.77.1',
-  outside: '203.0.113.1',
-  server: '203.0.113.21',
-  client6: 'fd77:1::10',
-  inside6: 'fd77:1::1',
-  outside6: '2001:db8:77::1',
-  server6: '2001:db8:77::21',
-} as const;
-
-/** A user without rights. */
-const OTHER_UID = '65534';
 
 interface Agents {
   readonly client: Agent;
@@ -118,58 +104,6 @@ async function exchange(
   }
 }
 
-const own = `*raw
--A PREROUTING -i lan0 -p udp -m udp --dport 4100 -j DROP
--A OUTPUT -p udp -m udp --dport 4101 -j DROP
-COMMIT
-*mangle
--A OUTPUT -p tcp -m tcp --dport 4201 -j MARK --set-mark 0x7
--A POSTROUTING -p tcp -m tcp --dport 4202 -m mark --mark 0x7 -j DROP
--A OUTPUT -p tcp -m tcp --dport 4202 -j MARK --set-mark 0x7
--A INPUT -i lan0 -p tcp -m tcp --dport 4203 -j DROP
-COMMIT
-*nat
--A PREROUTING -i lan0 -p tcp -m tcp --dport 4300 -j REDIRECT --to-ports 4301
--A PREROUTING -i lan0 -p udp -m udp --dport 4302 -j REDIRECT --to-ports 4303
--A PREROUTING -i lan0 -d ${address.server} -p tcp -m tcp --dport 4304 -j DNAT --to-destination ${address.inside}:4305
--A OUTPUT -d 198.51.100.7 -p tcp -m tcp --dport 4306 -j DNAT --to-destination ${address.server}:4307
--A OUTPUT -d ${address.server} -p tcp -m tcp --dport 4308 -j DNAT --to-destination ${address.client}:4309
--A OUTPUT -d ${address.server} -p tcp -m tcp --dport 4310 -j REDIRECT --to-ports 4311
--A OUTPUT -d ${address.server} -p udp -m udp --dport 4312 -j DNAT --to-destination ${address.client}:4313
--A INPUT -i lan0 -p tcp -m tcp --dport 4314 -j SNAT --to-source 10.9.8.7
--A POSTROUTING -o wan0 -p tcp -m tcp --dport 4315 -j SNAT --to-source 203.0.113.99
-COMMIT
-*filter
-:INPUT DROP [0:0]
-:FORWARD DROP [0:0]
-:OUTPUT DROP [0:0]
--A INPUT -i lo -j ACCEPT
--A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
--A INPUT -i lan0 -p tcp -m tcp --dport 4000 -j ACCEPT
--A INPUT -p tcp -m tcp --dport 4001 -j REJECT --reject-with tcp-reset
--A INPUT -p tcp -m tcp --dport 4002 -j REJECT --reject-with icmp-port-unreachable
--A INPUT -i lan0 -p tcp -m multiport --dports 4301,4305,4314 -j ACCEPT
--A INPUT -i lan0 -p udp -m udp --dport 4303 -j ACCEPT
--A INPUT -i lan0 -p icmp -m icmp --icmp-type 8 -j ACCEPT
--A INPUT -i lan0 -p udp -m pkttype --pkt-type broadcast -m udp --dport 4400 -j ACCEPT
--A INPUT -i lan0 -d 239.1.2.3 -p udp -m udp --dport 4402 -j ACCEPT
--A INPUT -i lan0 -p tcp -m tcp --dport 4203 -j ACCEPT
--A OUTPUT -o lo -j ACCEPT
--A OUTPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
--A OUTPUT -p tcp -m tcp --dport 4500 -j ACCEPT
--A OUTPUT -p tcp -m tcp --dport 4501 -j REJECT --reject-with tcp-reset
--A OUTPUT -p tcp -m tcp --dport 4502 -j REJECT --reject-with icmp-admin-prohibited
--A OUTPUT -p udp -m udp --dport 4503 -j REJECT --reject-with icmp-port-unreachable
--A OUTPUT -p tcp -m owner --uid-owner ${OTHER_UID} -m tcp --dport 4504 -j ACCEPT
--A OUTPUT -p tcp -m owner ! --uid-owner 0 -m tcp --dport 4505 -j ACCEPT
--A OUTPUT -p tcp -m mark --mark 0x7 -m tcp --dport 4201 -j ACCEPT
--A OUTPUT -p tcp -m tcp --dport 4202 -j ACCEPT
--A OUTPUT -p tcp -m multiport --dports 4307,4309,4311,4315 -j ACCEPT
--A OUTPUT -p udp -m multiport --dports 4313,4316 -j ACCEPT
--A OUTPUT -d ${address.server} -p icmp -m icmp --icmp-type 8 -j ACCEPT
-COMMIT
-`;
-
 /** What neighbours need passes first, as in every IPv6 rule set that works. */
 const own6 = `*nat
 -A PREROUTING -i lan0 -p tcp -m tcp --dport 4300 -j REDIRECT --to-ports 4301
@@ -207,14 +141,6 @@ async function connectAs(lab: Lab, uid: string, host: string, port: number): Pro
     'try:\n s.connect((sys.argv[2],int(sys.argv[3])))\n print(0)\nexcept TimeoutError: print(-1)\nexcept OSError as e: print(e.errno)';
   const argv = ['python3', '-c', program, uid, host, String(port)];
   return Number(await mustRunIn(lab, 'gateway', argv));
-}
-
-/** The gateway has some more routes and addresses than a lab gives it. */
-async function prepare(lab: Lab): Promise<void> {
-  const routes = 'route add 198.51.100.0/24 via 203.0.113.21\n';
-  await mustRunIn(lab, 'gateway', ['ip', '-batch', '-'], { input: routes });
-  await mustRunIn(lab, 'client', ['ip', 'route', 'add', '239.1.2.3/32', 'dev', 'eth0']);
-  await mustRunIn(lab, 'server', ['ip', 'route', 'add', '203.0.113.99/32', 'via', address.outside]);
 }
 
 async function playOwn(lab: Lab, daemon: Daemon | null): Promise<string[]> {
@@ -308,60 +234,6 @@ async function playOwn6(lab: Lab, daemon: Daemon | null): Promise<string[]> {
 
 test('INPUT and OUTPUT over IPv6', async (t) => {
   await sameAsKernel(t, { name: 'hooks6', rules: own, rules6: own6, play: playOwn6 });
-});
-
-/** Listens for groups and broadcasts on the gateway, and sends one of each from the client. */
-const groups = `
-import json, select, socket, struct, sys
-def service(port, group=None):
-    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    sock.bind(('', port))
-    if group:
-        member = socket.inet_aton(group) + socket.inet_aton('192.168.77.1')
-        sock.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, member)
-    return sock
-socks = [service(4400), service(4401), service(4402, '239.1.2.3'), service(4403, '239.1.2.3')]
-print('listening', flush=True)
-sys.stdin.readline()
-for sock in socks:
-    got = []
-    while select.select([sock], [], [], 0.2)[0]:
-        data, peer = sock.recvfrom(100)
-        got.append([data.decode(), peer[0]])
-    print(json.dumps(got))
-`;
-const callers = `
-import socket
-sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
-sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b'eth0')
-for port in (4400, 4401):
-    sock.sendto(b'all', ('255.255.255.255', port))
-    sock.sendto(b'net', ('192.168.77.255', port))
-for port in (4402, 4403):
-    sock.sendto(b'group', ('239.1.2.3', port))
-`;
-
-async function playGroups(lab: Lab): Promise<string[]> {
-  const { spawn } = await import('node:child_process');
-  const child = spawn('ip', ['netns', 'exec', `ph-${lab.name}-gateway`, 'python3', '-uc', groups]);
-  let output = '';
-  child.stdout.setEncoding('utf8');
-  child.stdout.on('data', (text: string) => {
-    output += text;
-  });
-  const ended = new Promise((resolve) => child.once('close', resolve));
-  while (!output.includes('listening'))
-    await new Promise((resolve) => child.stdout.once('data', resolve));
-  await mustRunIn(lab, 'client', ['python3', '-c', callers]);
-  child.stdin.end('\n');
-  await ended;
-  return output.trim().split('\n');
-}
-
-test('broadcast and multicast reach a socket where INPUT accepts them', async (t) => {
-  const seen = await sameAsKernel(t, { name: 'groups', rules: own, prepare, play: playGroups });
-  assert.match(seen?.join() ?? 'skipped', /all.*net.*group|skipped/);
 });
 
 test('neighbours are found where INPUT and OUTPUT drop all of IPv6', async (t) => {

@@ -43,10 +43,10 @@ class End:
         # The other end of the pair, told by the test.
         self.gateway = None
 
-    def send(self, ether_type, packet, tags=()):
+    def send(self, ether_type, packet, tags=(), tag_type=0x8100):
         head = self.gateway + self.mac
         for tag in tags:
-            head += struct.pack('!HH', 0x8100, tag)
+            head += struct.pack('!HH', tag_type, tag)
         self.sock.send(head + struct.pack('!H', ether_type) + packet)
 
 
@@ -279,7 +279,7 @@ class Wire:
             ether_type, packet = packet_of(spec)
             for _ in range(spec.get('times', 1)):
                 tags = [spec[name] for name in ('tag', 'inner') if name in spec]
-                end.send(ether_type, packet, tags)
+                end.send(ether_type, packet, tags, spec.get('tagType', 0x8100))
             if not spec.get('quiet'):
                 self.pass_marker(arrivals)
                 self.pass_marker(arrivals)

@@ -43,6 +43,8 @@ export interface RawPacket {
   /** Tag control information of a VLAN tag, and of one within. */
   readonly tag?: number;
   readonly inner?: number;
+  /** Their EtherType. Default: 0x8100, 802.1Q. */
+  readonly tagType?: number;
   readonly times?: number;
   /** True: goes out with the next one, without waiting for what it causes. */
   readonly quiet?: boolean;

@@ -1,10 +1,10 @@
-/** Tagged frames are none of the gate's where no VLAN interface is managed; masters and many queues. */
+/** Tagged frames are none of Pinhole's where no VLAN interface is managed; masters and many queues. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Lab, mustRunIn, requireLive, runIn, withLab } from '../harness.ts';
 import { bulkPort, moves, withBulk } from './bulk.ts';
 import { RawTcp } from './raw-flows.ts';
-import { RawHosts, rawClient, rawServer } from './raw-hosts.ts';
+import { RawHosts, type RawPacket, rawClient, rawServer } from './raw-hosts.ts';
 import { gateCounters, sameAsKernel, withGate } from './twins.ts';
 
 const filter = `*filter
@@ -18,7 +18,13 @@ COMMIT
 const server = '203.0.113.21';
 const MiB = 1 << 20;
 
-test('a tagged frame of a carried flow is left to the kernel', async (t) => {
+/** As above, and a port that nothing may reach. */
+const shut = filter.replace(
+  '-A FORWARD',
+  '-A FORWARD -p udp -m udp --dport 98 -j DROP\n-A FORWARD',
+);
+
+function taggedPackets(): RawPacket[] {
   const tcp = new RawTcp(2001);
   const packets = [...tcp.open(), ...tcp.settle()];
   packets.push(tcp.client('PA', { bytes: 40, tag: 10 }), tcp.client('PA', { bytes: 40, tag: 0 }));
@@ -31,26 +37,41 @@ test('a tagged frame of a carried flow is left to the kernel', async (t) => {
     packets.push({ ...udp, from: 'client', src: rawClient[4], dst: rawServer[4], tag });
     packets.push({ ...udp, from: 'server', src: rawServer[6], dst: rawClient[6], tag });
     packets.push({ ...udp, from: 'client', src: rawClient[6], dst: 'fd77:1::1', tag });
+    packets.push({ ...udp, dport: 98, from: 'client', src: rawClient[4], dst: rawServer[4], tag });
+    packets.push({ ...udp, dport: 98, from: 'client', src: rawClient[6], dst: rawServer[6], tag });
     // A second such tag within.
     packets.push({ ...udp, from: 'client', src: rawClient[4], dst: '192.168.77.1', tag, inner: 0 });
     packets.push(tcp.clientSays(30, 'PA', { tag }), tcp.serverSays(1400, 'PA', { tag }));
   }
-  await sameAsKernel(t, {
-    name: 'tags',
-    rules: filter,
-    rules6: filter,
-    play: async (lab, daemon) => {
-      const outcome = await RawHosts.with(lab, (hosts) => hosts.play(packets));
-      if (daemon !== null) {
-        const counters = await gateCounters(daemon);
-        assert.ok(counters['kernel.forwarded']! > 1, JSON.stringify(counters));
-      }
-      return outcome.map(
-        (arrivals, n) => `${JSON.stringify(packets[n])} ${JSON.stringify(arrivals)}`,
-      );
-    },
+  // A service tag (802.1ad).
+  for (const dport of [98, 99]) {
+    const there = { ...udp, dport, src: rawClient[4], dst: rawServer[4] };
+    for (const tag of [0, 10]) packets.push({ ...there, from: 'client', tag, tagType: 0x88a8 });
+  }
+  return packets;
+}
+
+for (const datapath of ['gate', 'capture'] as const) {
+  test(`${datapath}: a tagged frame is left to the kernel, one of VLAN 0 is as without a tag`, async (t) => {
+    const packets = taggedPackets();
+    await sameAsKernel(t, {
+      name: `tags-${datapath}`,
+      rules: shut,
+      rules6: shut,
+      datapath,
+      play: async (lab, daemon) => {
+        const outcome = await RawHosts.with(lab, (hosts) => hosts.play(packets));
+        if (daemon !== null && datapath === 'gate') {
+          const counters = await gateCounters(daemon);
+          assert.ok(counters['kernel.forwarded']! > 1, JSON.stringify(counters));
+        }
+        return outcome.map(
+          (arrivals, n) => `${JSON.stringify(packets[n])} ${JSON.stringify(arrivals)}`,
+        );
+      },
+    });
   });
-});
+}
 
 /** True where this kernel can make such an interface. */
 async function canMake(lab: Lab, ...type: string[]): Promise<boolean> {
