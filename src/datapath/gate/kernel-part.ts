@@ -39,7 +39,7 @@ export class KernelPart {
     this.programs = programs;
   }
 
-  /** Loads everything for so many connections (0: any number). Rejects with `DatapathUnavailable`. */
+  /** Loads everything for so many connections (0: no limit). Rejects with `DatapathUnavailable`. */
   static async load(connections: number): Promise<KernelPart> {
     const bpf = new Bpf(await loadLibc());
     const object = readObjectFile(OBJECT);

@@ -17,7 +17,7 @@ export interface GateOptions {
   readonly interfaces: readonly string[];
   /** null: open when stopped, closed when killed. */
   readonly onExit: OnExit | null;
-  /** Connections that there may be at once; 0 for any number. */
+  /** Connections that there may be at once; 0: no limit. */
   readonly connections: number;
   readonly log: (line: string) => void;
   /** Where the undo list is kept. Default: /run/pinhole. */
