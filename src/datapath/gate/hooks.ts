@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   type CommandRunner,
@@ -60,9 +60,7 @@ export class Hooks {
   withPrograms(use: () => void): void {
     const { kernel, onExit, runDir } = this.parts;
     if (onExit === 'open') kernel.openEntries();
-    // One name for each network namespace: what a start that was killed has left is used again.
-    const { ino } = statSync('/proc/self/ns/net');
-    kernel.withNames(join(runDir, `gate-${ino}`), (pathOf) => {
+    kernel.withNames(join(runDir, `gate-${process.pid}`), (pathOf) => {
       this.pathOf = pathOf;
       try {
         if (!this.hasPair) this.attachPair();
