@@ -33,7 +33,7 @@ export function readRules(paths: readonly string[], options: LoadOptions = {}): 
 /** As `readRules`, with what is to be said about them as text. */
 export function loadRules(
   paths: readonly string[],
-  options: Pick<LoadOptions, 'counters' | 'strict'> = {},
+  options: Pick<LoadOptions, 'counters' | 'strict' | 'holdsOutput'> = {},
 ): LoadedRules {
   const { ruleSet, errors, warnings } = readRules(paths, options);
   return {

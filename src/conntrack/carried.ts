@@ -29,6 +29,8 @@ export interface FlowCarrier {
    * last segment; -1: nothing.
    */
   readSides(row: number, into: Int32Array): number;
+  /** TCP: timestamp of the last acknowledgement that passed in a direction; 0: none is known. */
+  stampOf(row: number, direction: DirectionCode): number;
   /** TCP: what has changed since `readSides`; words that moved on meanwhile stay. */
   writeSides(row: number, before: Int32Array, after: Int32Array): void;
   /** Gives a connection back, both directions, settled. */
@@ -97,6 +99,7 @@ export class CarriedFlows {
     const bits = Status.OriginalCarried | (comesIn ? Status.OriginalComesIn : 0);
     const isReply = direction === Direction.Reply;
     const ofReply = Status.ReplyCarried | (comesIn ? Status.ReplyComesIn : 0);
+    this.setStrays(row, STRAYS_AT + direction * STRAYS_BITS, 0);
     this.table.addStatus(row, isReply ? ofReply : bits);
   }
 
@@ -106,7 +109,7 @@ export class CarriedFlows {
 
   /** The carrier would not have a direction: it is offered again some packets later. */
   noteRefused(row: number, direction: DirectionCode): void {
-    this.table.addStatus(row, 1 << (STRAYS_AT + direction * STRAYS_BITS));
+    this.setStrays(row, STRAYS_AT + direction * STRAYS_BITS, 1);
   }
 
   /**
@@ -122,9 +125,16 @@ export class CarriedFlows {
       this.noteStray(row, shift, strays);
       return false;
     }
-    if (strays === 0) return true;
-    this.setStrays(row, shift, (strays + 1) & STRAYS);
+    if (strays === 0 || strays === STRAYS) return true;
+    this.setStrays(row, shift, strays + 1);
     return false;
+  }
+
+  /** Whether a direction is to be offered along with the other, before a packet of it has come. */
+  mayOfferUnseen(row: number, direction: DirectionCode): boolean {
+    const status = this.table.get(row, Field.Status);
+    const strays = (status >>> (STRAYS_AT + direction * STRAYS_BITS)) & STRAYS;
+    return strays === 0 && (status & (Status.OriginalCarried << direction)) === 0;
   }
 
   /**
@@ -136,7 +146,11 @@ export class CarriedFlows {
   private noteStray(row: number, shift: number, first: number): void {
     const second = 1 + (this.clock.sec % STRAYS);
     if (first === 0) this.setStrays(row, shift, second);
-    else if ((second - first + STRAYS) % STRAYS > 1) this.withdraw(row);
+    else if ((second - first + STRAYS) % STRAYS > 1) {
+      this.withdraw(row);
+      // Next with a packet of its own, not along with the other direction (`mayOfferUnseen`).
+      this.setStrays(row, shift, STRAYS);
+    }
   }
 
   private setStrays(row: number, shift: number, value: number): void {
@@ -160,19 +174,23 @@ export class CarriedFlows {
     takeSides(this.table.rows, row, sides, Direction.Original);
   }
 
-  /**
-   * TCP: whether the windows can be watched. Not those of a connection that was picked up in
-   * mid-stream: how they are scaled is not known. With `tcp_be_liberal` they can: segments outside
-   * are seen here, and let pass.
-   */
-  checksWindows(row: number): boolean {
-    return (this.sideFlags(row) & SideFlag.BeLiberal) === 0;
+  /** TCP: the latest timestamp (TSval) that passed elsewhere in a direction; 0: none is known. */
+  stampOf(row: number, direction: DirectionCode): number {
+    if (!this.table.hasStatus(row, Status.Carried)) return 0;
+    return this.carrier?.stampOf(row, direction) ?? 0;
   }
 
-  private sideFlags(row: number): number {
+  /**
+   * TCP: whether segments outside the windows are to come here. Not those of a connection that was
+   * picked up in mid-stream: how they are scaled is not known, and out of its window either side is
+   * believed. Where only one of them is, as behind a SYN that began the other anew (`resync`), the
+   * other one's are judged. With `tcp_be_liberal` all come here, and pass.
+   */
+  checksWindows(row: number): boolean {
     const { rows } = this.table;
     const at = row * ROW_WORDS;
-    return sideFlags(rows, at, Direction.Original) | sideFlags(rows, at, Direction.Reply);
+    const both = sideFlags(rows, at, Direction.Original) & sideFlags(rows, at, Direction.Reply);
+    return (both & SideFlag.BeLiberal) === 0;
   }
 
   /** A packet of a connection InGate has come: brings up to date what it will be judged by. */

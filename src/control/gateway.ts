@@ -32,7 +32,7 @@ export interface GatewayHost {
   readonly events: EventHub;
   /** The one place that changes rules while the gateway runs. */
   readonly changes: RuleChanges;
-  /** How rule texts are read: who looks host names up. */
+  /** How rule texts are read: who looks host names up, and what the datapath can enforce. */
   readonly loadOptions: LoadOptions;
   /** Brings the engine's clock up to now. */
   refreshClock(): void;

@@ -37,6 +37,7 @@ export async function answerIptablesCommand(
   const argv = wordsOf(request.args.argv);
   if (argv === null) return reply.error('BAD_REQUEST', 'argv: an array of texts expected');
   const { changes, engine } = host;
+  const { holdsOutput } = host.loadOptions;
   engine.settleFlows();
   const outcome = editRules(changes.rules, argv, editScope(host, family));
   let { stdout, stderr, exitCode } = outcome;
@@ -46,9 +47,9 @@ export async function answerIptablesCommand(
   }
   if (ruleSet !== null) {
     changes.edit(ruleSet, `rules changed: ${familyProgram(family)} ${argv.join(' ')}`);
-    stderr += command === null ? '' : unenforcedText(command);
+    stderr += command === null ? '' : unenforcedText(command, holdsOutput);
   } else if (command !== null) {
-    stdout += listing(engine.rules, command);
+    stdout += listing(engine.rules, command, holdsOutput);
     if (command.kind === 'zero' || command.thenZero) {
       if (changes.refusal === null) stdout += zeroCounters(engine.rules, command);
       else [stderr, exitCode] = [`pinhole: ${changes.refusal}\n`, 1];
@@ -67,17 +68,19 @@ export async function answerRestore(
   const { text } = args;
   if (typeof text !== 'string') return reply.error('BAD_REQUEST', 'text: a text expected');
   const { changes, engine } = host;
+  const { holdsOutput } = host.loadOptions;
   engine.settleFlows();
   const family = familyOf(request);
   const unenforced = new Set<string>();
   const list = (command: IptablesCommand, draft: RuleSetDraft): string => {
     for (const rule of command.rules) {
-      for (const sentence of unenforcedParts(rule)) {
+      for (const sentence of unenforcedParts(rule, holdsOutput)) {
         unenforced.add(`pinhole: warning: line ${rule.line}: ${sentence}\n`);
       }
     }
     const isListing = command.kind === 'list' || command.kind === 'list-rules';
-    return isListing ? listing(compileRuleSet(draft, engine.interfaces), command) : '';
+    if (!isListing) return '';
+    return listing(compileRuleSet(draft, engine.interfaces), command, holdsOutput);
   };
   const outcome = restoreRules(
     changes.rules,
@@ -135,7 +138,11 @@ function editScope({ loadOptions, engine }: GatewayHost, family: Family) {
   return { family, helpers, resolveHost, beforeCopy: () => engine.reconsiderFlows() };
 }
 
-function listing(compiled: CompiledRules, command: IptablesCommand): string {
+function listing(
+  compiled: CompiledRules,
+  command: IptablesCommand,
+  holdsOutput: boolean | undefined,
+): string {
   const { family, chain, number } = command;
   const place = {
     family,
@@ -147,7 +154,8 @@ function listing(compiled: CompiledRules, command: IptablesCommand): string {
   if (command.kind === 'list-rules') return printSpecs(compiled, place) ?? '';
   if (command.kind !== 'list') return '';
   const { numeric, exact, lineNumbers } = command;
-  return printList(compiled, { ...place, numeric, exact, lineNumbers }) ?? '';
+  const known = holdsOutput === undefined ? {} : { holdsOutput };
+  return printList(compiled, { ...place, ...known, numeric, exact, lineNumbers }) ?? '';
 }
 
 /** Sets counters to zero where they are: packets meanwhile are not stopped by a swap of rules. */
@@ -168,8 +176,9 @@ function tableOf(ruleSet: RuleSet, { family, table }: IptablesCommand): Table {
 }
 
 /** What the new rules of a command ask for in vain. */
-function unenforcedText(command: IptablesCommand): string {
-  const sentences = new Set(command.rules.flatMap(unenforcedParts));
+function unenforcedText(command: IptablesCommand, holdsOutput: boolean | undefined): string {
+  const parts = command.rules.flatMap((rule) => unenforcedParts(rule, holdsOutput));
+  const sentences = new Set(parts);
   return [...sentences].map((sentence) => `pinhole: warning: ${sentence}\n`).join('');
 }
 

@@ -22,10 +22,11 @@ import {
   ZoneSide,
   type ZoneSideCode,
 } from '../rules/index.ts';
-import { Packet, Proto, quotesDatagram } from '../wire/index.ts';
+import { type Packet, Proto, quotesDatagram } from '../wire/index.ts';
 import { AnswerBuilder } from './answers.ts';
 import type { Flight } from './flight.ts';
 import { FlightConnection } from './flight-connection.ts';
+import { newContext } from './fresh-context.ts';
 import { logLine, TRACE_LEVEL, traceLine } from './log-line.ts';
 import { type NflogSink, ReusedNflogRecord } from './nflog.ts';
 import type { EngineParts } from './parts.ts';
@@ -305,30 +306,4 @@ export class EngineActions implements RuleActions {
     tracking.conntrack.destroy(flight.row);
     flight.row = -1;
   }
-}
-
-function newContext(
-  actions: RuleActions,
-  parts: EngineParts,
-  connection: FlightConnection,
-): RuleContext {
-  return {
-    packet: new Packet(new ArrayBuffer(1024)),
-    clock: parts.clock,
-    actions,
-    connection,
-    routes: parts.routes.queries,
-    hook: Hook.Prerouting,
-    inIf: -1,
-    outIf: -1,
-    ctState: CtStateBit.Invalid,
-    masterHelper: '',
-    mark: 0,
-    socketUid: -1,
-    socketGid: -1,
-    changed: false,
-    templated: false,
-    traced: false,
-    trail: null,
-  };
 }

@@ -1,5 +1,5 @@
 import type { Clock, InterfaceTable } from '../base/index.ts';
-import { CtStateBit, TrackReason } from '../conntrack/index.ts';
+import { TrackReason } from '../conntrack/index.ts';
 import { Manip } from '../nat/index.ts';
 import { type CompiledRules, Hook, type RuleContext, TableId } from '../rules/index.ts';
 import { Decode, decodeName, isNeighbourDiscovery, type Packet, Proto } from '../wire/index.ts';
@@ -8,7 +8,9 @@ import { Assembly } from './assembly.ts';
 import { decrementTtl, isTooBig, transportFault } from './checks.ts';
 import { Flight } from './flight.ts';
 import { type FlowGate, type FlowLedger, GateAction } from './flow-gate.ts';
+import { resetContext } from './fresh-context.ts';
 import { Handover } from './handover.ts';
+import { HomeConnections, type HomeWatch } from './home-connections.ts';
 import { Hooks } from './hooks.ts';
 import { IpOptions, ipOptionsFault } from './ip-options.ts';
 import { type EngineListener, relayOf } from './listener.ts';
@@ -67,10 +69,11 @@ export class Engine {
     this.context = this.actions.context;
     const { actions, context, counters, flight, tracking } = this;
     this.hooks = new Hooks(parts.rules, context, flight, tracking, actions);
-    this.own = new OwnPackets({ ...parts, context, flight, hooks: this.hooks });
-    const { conntrack } = tracking;
-    this.handover = new Handover({ ...parts, conntrack, context, counters, flight });
-    this.tracking.conntrack.listen(relayOf(() => this.listener, this.tracking));
+    const home = new HomeConnections(tracking.conntrack.table);
+    this.own = new OwnPackets({ ...parts, context, flight, hooks: this.hooks, home });
+    const { conntrack, nat, ftp: followed } = tracking;
+    this.handover = new Handover({ ...parts, conntrack, context, counters, flight, followed, nat });
+    this.tracking.conntrack.listen(relayOf(() => this.listener, home, this.tracking));
     this.tracking.ftp.setDirectives(parts.rules.ruleSet.ftp);
     this.tracking.ftp.listener = {
       announcementRefused: (refusal) => this.listener?.announcementRefused(refusal),
@@ -102,6 +105,11 @@ export class Engine {
   /** Sets who forwards flows without the engine; null for nobody. The one before gives all back. */
   setFlowGate(gate: FlowGate | null): void {
     this.handover.setGate(gate);
+  }
+
+  /** Says who watches `lo` for answers of connections that OUTPUT turns home; null for nobody. */
+  setHomeWatch(watch: HomeWatch | null): void {
+    this.own.home.setWatch(watch);
   }
 
   /** Where the gate accounts for what it has forwarded. */
@@ -179,12 +187,15 @@ export class Engine {
   /**
    * A packet that this host itself sends out of `outIf`, with full enforcement (OUTPUT and
    * POSTROUTING). For datapaths that can hold such packets back. `uid`: owner of the sending socket,
-   * -1 where there is none. Where `flight.rerouted` is set it is not to go as its sender meant, but
-   * out of `outIf` by `routes`; what OUTPUT has turned back to this host is to be delivered.
+   * -1 where there is none; `mark`: what that has put on it (SO_MARK). Where `flight.rerouted` is set
+   * it is not to go as its sender meant, but out of `outIf` by `routes`; what OUTPUT has turned back to
+   * this host is to be delivered.
    */
-  processOutput(packet: Packet, outIf: number, uid = -1): OutcomeCode {
+  processOutput(packet: Packet, outIf: number, uid = -1, mark = 0): OutcomeCode {
     this.begin(packet, -1);
     this.context.socketUid = uid;
+    this.context.mark = mark;
+    this.flight.ownMark = mark;
     const decoded = this.assembly.decode(packet, Hook.Output, outIf);
     if (this.flight.withheld) return this.stop();
     if (decoded !== Decode.Ok) return this.ignore();
@@ -220,18 +231,7 @@ export class Engine {
   private begin(packet: Packet, inIf: number): void {
     this.counters.packets++;
     this.flight.begin(inIf);
-    const { context } = this;
-    context.packet = packet;
-    context.inIf = inIf;
-    context.outIf = -1;
-    // To rules, a packet that nobody has looked at yet is INVALID (xt_conntrack.c).
-    context.ctState = CtStateBit.Invalid;
-    context.masterHelper = '';
-    context.mark = 0;
-    context.changed = false;
-    context.templated = false;
-    context.traced = false;
-    context.socketUid = -1;
+    resetContext(this.context, packet, inIf);
     if (this.handover.gate !== null) this.handover.begin();
   }
 

@@ -43,6 +43,8 @@ const defaultRules: readonly PolicyRule[] = defaultTables.map((table, priority) 
 export class FamilyRoutes implements PolicyTables, RowChooser {
   /** Lookups by key are needed; those by destination alone would be wrong. */
   keyed = false;
+  /** Packets of one connection may go different ways, by their TOS octet. */
+  looksAtTos = false;
   /** The rules are others than the default ones. */
   hasPolicy = false;
   /** Of each row. */
@@ -106,7 +108,9 @@ export class FamilyRoutes implements PolicyTables, RowChooser {
     this.hasPolicy = order === null || order.some((table, i) => table !== defaultTables[i]);
     this.order = (order ?? []).map((table) => this.sets[this.indexOf(table)]!);
     this.policy = new PolicyRules(sorted, this, (table) => this.indexOf(table));
-    this.keyCache = this.keyed ? new KeyCache(this.wordsOfKey()) : null;
+    const words = this.wordsOfKey();
+    this.looksAtTos = this.keyed && words.includes(KeyWord.Tos);
+    this.keyCache = this.keyed ? new KeyCache(words) : null;
     this.forgetCached();
   }
 

@@ -39,6 +39,8 @@ export class Flight {
   helperOfRule = 0;
   /** The `--comment` of the rule that asked for the helper; '' where it has none. */
   helperComment = '';
+  /** Sent by this host: the mark that its socket gave it. */
+  ownMark = 0;
   /** Sent by this host, and not to go the way that it was routed. */
   rerouted = false;
   readonly template = new Template();
@@ -59,6 +61,7 @@ export class Flight {
     this.untracked = false;
     this.helperOfRule = 0;
     this.helperComment = '';
+    this.ownMark = 0;
     this.rerouted = false;
     this.template.clear();
   }

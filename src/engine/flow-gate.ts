@@ -10,8 +10,13 @@ export const GateAction = {
   Out: 3,
   /** None are taken over: they come to the engine, ahead of strangers. */
   Known: 4,
+  /**
+   * Out of `outIf`, to the hop, but only segments without data that acknowledge more than any before:
+   * the rest comes to the engine, ahead of strangers.
+   */
+  Acks: 5,
 } as const;
-export type GateActionCode = 1 | 2 | 3 | 4;
+export type GateActionCode = 1 | 2 | 3 | 4 | 5;
 
 /**
  * One direction of a connection that may be taken over: from now on every packet of it that has no
@@ -36,6 +41,8 @@ export interface FlowOffer {
   hop1: number;
   hop2: number;
   hop3: number;
+  /** `Out`: the mark that the packets bear; those with another one come to the engine. */
+  mark: number;
   /** Number of the counters that each packet counts in: see `CompiledRules.pathOf`. 0: in none. */
   path: number;
   /** TCP: segments outside the windows come to the engine. */
@@ -72,6 +79,11 @@ export interface FlowGate {
    * direction of the last segment; -1: not here.
    */
   readSides(row: number, into: Int32Array): number;
+  /**
+   * The timestamp (RFC 7323, TSval) of the last acknowledgement that `GateAction.Acks` let pass in a
+   * direction; 0: none.
+   */
+  stampOf(row: number, direction: DirectionCode): number;
   /** TCP: what the engine has changed since `readSides`; words that moved on meanwhile stay. */
   writeSides(row: number, before: Int32Array, after: Int32Array): void;
   /** Gives a connection back, both directions, settled. Nothing where it is not here. */

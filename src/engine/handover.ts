@@ -6,22 +6,18 @@ import {
   type DirectionCode,
   Field,
   Status,
-  TcpSideFlag,
   TcpState,
-  Tuple,
 } from '../conntrack/index.ts';
+import type { Nat } from '../nat/index.ts';
 import { type CompiledRules, type RuleContext, RuleTrail } from '../rules/index.ts';
 import { type Packet, Proto, quotesDatagram, TcpFlag } from '../wire/index.ts';
 import type { Flight } from './flight.ts';
-import {
-  type FlowGate,
-  type FlowLedger,
-  type FlowOffer,
-  GateAction,
-  type GateActionCode,
-} from './flow-gate.ts';
+import { type FlowGate, type FlowLedger, GateAction, type GateActionCode } from './flow-gate.ts';
+import { FlowOffers } from './flow-offers.ts';
 import type { EngineCounters } from './parts.ts';
 import type { Routes } from './ports.ts';
+import { Rehearsal } from './rehearsal.ts';
+import { RouteAnswer } from './route-answer.ts';
 
 /**
  * Of a TCP connection, both ways: the packet from which on it may be taken over. One that is opened,
@@ -29,8 +25,11 @@ import type { Routes } from './ports.ts';
  * over: three of the handshake, a request, an answer, their acknowledgements.
  */
 const TCP_PACKETS = 8;
-/** The same of a connection that a helper announced: the last ACK of its handshake. It will carry data. */
-const ANNOUNCED_TCP_PACKETS = 3;
+/**
+ * The same of a connection that a helper announced, which will carry data, and of one that a helper
+ * follows: the last ACK of its handshake.
+ */
+const HANDSHAKE_PACKETS = 3;
 /** Queries of ICMP and their answers: three of each, so that a short ping stays here. */
 const ICMP_PACKETS = 6;
 /** Packets of UDP that nobody has answered: a stream by then, not a question. */
@@ -42,11 +41,18 @@ const TELLING_FLAGS = TcpFlag.Syn | TcpFlag.Fin | TcpFlag.Rst | TcpFlag.Urg | Tc
 const IPV4_HEADER = 20;
 const IPV6_HEADER = 40;
 
+/** Whether a helper has anything to do with acknowledgements of a connection that it follows. */
+export interface FollowedConnections {
+  isQuiet(row: number): boolean;
+}
+
 export interface HandoverParts {
   readonly conntrack: Conntrack;
   readonly context: RuleContext;
   readonly counters: EngineCounters;
   readonly flight: Flight;
+  readonly followed: FollowedConnections;
+  readonly nat: Nat;
   readonly routes: Routes;
   readonly rules: CompiledRules;
 }
@@ -63,31 +69,13 @@ export class Handover implements FlowLedger {
   private readonly context: RuleContext;
   private readonly counters: EngineCounters;
   private readonly flight: Flight;
+  private readonly followed: FollowedConnections;
+  private readonly offers: FlowOffers;
+  private readonly rehearsal: Rehearsal;
   private readonly routes: Routes;
+  private readonly answer = new RouteAnswer();
   private readonly table: ConntrackTable;
   private readonly trail = new RuleTrail();
-  private readonly offer: FlowOffer = {
-    row: -1,
-    original: new Tuple(),
-    reply: new Tuple(),
-    direction: Direction.Original,
-    action: GateAction.Forward,
-    inIf: -1,
-    outIf: -1,
-    mtu: 0,
-    hopFamily: 0,
-    hop0: 0,
-    hop1: 0,
-    hop2: 0,
-    hop3: 0,
-    path: 0,
-    checkWindow: false,
-    sides: new Int32Array(8),
-    originalSack: false,
-    replySack: false,
-    originalScale: 0,
-    replyScale: 0,
-  };
 
   constructor(parts: HandoverParts) {
     this.conntrack = parts.conntrack;
@@ -96,8 +84,11 @@ export class Handover implements FlowLedger {
     this.context = parts.context;
     this.counters = parts.counters;
     this.flight = parts.flight;
+    this.followed = parts.followed;
     this.routes = parts.routes;
     this.rules = parts.rules;
+    this.offers = new FlowOffers(parts.conntrack, parts.routes);
+    this.rehearsal = new Rehearsal(parts);
   }
 
   setGate(gate: FlowGate | null): void {
@@ -108,13 +99,7 @@ export class Handover implements FlowLedger {
 
   /** A packet of this direction has been routed: rules and answers may ask for other routes later. */
   routed(): void {
-    const { offer, routes } = this;
-    offer.mtu = routes.mtu;
-    offer.hopFamily = routes.hopFamily;
-    offer.hop0 = routes.hop0;
-    offer.hop1 = routes.hop1;
-    offer.hop2 = routes.hop2;
-    offer.hop3 = routes.hop3;
+    this.offers.takeHop();
   }
 
   /** A packet begins its way. What the raw table says of it must be noted before it is tracked. */
@@ -133,29 +118,38 @@ export class Handover implements FlowLedger {
     const { table } = this;
     if (row < 0) return false;
     const status = table.get(row, Field.Status);
-    if ((status & (KEPT | Status.SeqAdjust)) !== 0 || table.helper(row) !== 0) return false;
+    if ((status & (KEPT | Status.SeqAdjust)) !== 0) return false;
     return (
       this.isRipe(packet, row, direction, status) &&
       isPlain(packet) &&
       !isZoned(table, row) &&
+      (table.helper(row) === 0 || this.followed.isQuiet(row)) &&
       this.carried.mayOffer(row, direction)
     );
   }
 
   /** The packet has been let through: hands over its direction where all that follow will be. */
   passed(packet: Packet, action: GateActionCode): void {
-    const { context, flight, gate, table } = this;
-    const { row, direction } = flight;
+    const { flight, gate, table } = this;
+    const { row } = flight;
     if (gate === null || row < 0) return;
-    if (context.trail === null) {
-      const status = table.get(row, Field.Status);
-      if ((status & KEPT) !== 0 || quotesDatagram(packet)) return;
-      if (table.helper(row) !== 0 || (status & Status.SeqAdjust) !== 0) this.makeKnown(gate, row);
-      return;
+    const isTrailed = this.context.trail !== null;
+    if (isTrailed && this.isSteady(packet, action)) {
+      if (table.helper(row) === 0) this.handOver(gate, action);
+      else if (action === GateAction.Forward) this.handOverAcks(gate);
     }
-    if (!this.trail.steady || context.changed) return;
-    if (action === GateAction.Forward && packet.l3End - packet.l3Offset > this.offer.mtu) return;
-    this.install(gate, row, direction, action);
+    if (isTrailed && table.helper(row) === 0) return;
+    const status = table.get(row, Field.Status);
+    if ((status & KEPT) !== 0 || quotesDatagram(packet)) return;
+    if (table.helper(row) !== 0 || (status & Status.SeqAdjust) !== 0) this.makeKnown(gate, row);
+  }
+
+  /** Whether all that follow in this direction fare like this one. */
+  private isSteady(packet: Packet, action: GateActionCode): boolean {
+    if (!this.trail.steady || this.context.changed) return false;
+    if (action !== GateAction.Forward) return true;
+    if (this.routes.looksAtTos(packet.family)) return false;
+    return packet.l3End - packet.l3Offset <= this.offers.offer.mtu;
   }
 
   /** Whether a connection has come so far that the rest of it is to be expected like the present. */
@@ -164,8 +158,8 @@ export class Handover implements FlowLedger {
       case Proto.Tcp: {
         if ((status & Status.Assured) === 0) return false;
         if ((packet.tcpFlags & TELLING_FLAGS) !== TcpFlag.Ack) return false;
-        const isAnnounced = (status & Status.Expected) !== 0;
-        if (this.packets(row) < (isAnnounced ? ANNOUNCED_TCP_PACKETS : TCP_PACKETS)) return false;
+        const isEarly = (status & (Status.Expected | Status.Helper)) !== 0;
+        if (this.packets(row) < (isEarly ? HANDSHAKE_PACKETS : TCP_PACKETS)) return false;
         return this.carried.fitsWindows(row, direction, packet);
       }
       case Proto.Udp:
@@ -184,73 +178,84 @@ export class Handover implements FlowLedger {
     return this.table.packets(row, Direction.Original) + this.table.packets(row, Direction.Reply);
   }
 
-  private install(
-    gate: FlowGate,
-    row: number,
-    direction: DirectionCode,
-    action: GateActionCode,
-  ): void {
-    const { carried, flight, offer } = this;
+  /** The direction in hand, and of TCP the other one too, if it is forwarded. */
+  private handOver(gate: FlowGate, action: GateActionCode): void {
+    const { carried, flight, offers, table } = this;
+    const { row, direction, inIf, outIf } = flight;
     const path = this.rules.pathOf(this.trail);
-    this.describe(row);
-    offer.direction = direction;
-    offer.action = action;
+    offers.describe(row);
+    offers.goesBy(direction, action, inIf, outIf);
+    if (action !== GateAction.Forward) offers.forgetHop();
+    if (action === GateAction.Out) offers.offer.mark = flight.ownMark;
+    if (!this.install(gate, path)) return;
+    const back = other(direction);
+    if (action !== GateAction.Forward || table.protocol(row) !== Proto.Tcp) return;
+    if (!carried.mayOfferUnseen(row, back)) return;
+    this.answer.keep(this.routes);
+    if (this.findBack(back, action)) this.install(gate, this.rules.pathOf(this.rehearsal.trail));
+    this.answer.putBack(this.routes);
+  }
+
+  /**
+   * Of a connection that a helper follows, acknowledgements without data may pass, both ways or none:
+   * all else is for the helper.
+   */
+  private handOverAcks(gate: FlowGate): void {
+    const { carried, flight, offers, rules } = this;
+    const { row, direction, inIf, outIf } = flight;
+    const back = other(direction);
+    const path = rules.pathOf(this.trail);
+    offers.describe(row);
+    offers.goesBy(direction, GateAction.Acks, inIf, outIf);
+    if (path < 0 || !this.install(gate, path)) return;
+    this.answer.keep(this.routes);
+    const backPath = this.findBack(back, GateAction.Acks) ? rules.pathOf(this.rehearsal.trail) : -1;
+    if (backPath < 0 || !this.install(gate, backPath)) carried.withdraw(row);
+    else carried.noteKnown(row);
+    this.answer.putBack(this.routes);
+  }
+
+  /**
+   * Whether the other direction is forwarded, should it come in where this one leaves: then the offer
+   * says how. Asks the routes. (If it comes in elsewhere it is found to stray, and is offered with a
+   * packet of its own.)
+   */
+  private findBack(back: DirectionCode, action: GateActionCode): boolean {
+    const { flight, offers, routes } = this;
+    const { outIf, row } = flight;
+    if (!this.rehearsal.isForwarded(this.rules, row, back, outIf)) return false;
+    offers.goesBy(back, action, outIf, routes.outIf);
+    offers.takeHop();
+    return true;
+  }
+
+  private install(gate: FlowGate, path: number): boolean {
+    const { carried } = this;
+    const { offer } = this.offers;
     offer.path = path;
-    offer.inIf = flight.inIf;
-    offer.outIf = flight.outIf;
-    if (action !== GateAction.Forward) this.forgetHop();
-    if (path >= 0 && gate.install(offer)) {
-      carried.noteCarried(row, direction, action === GateAction.Local);
-    } else carried.noteRefused(row, direction);
-  }
-
-  /** What the offer says of both directions. */
-  private describe(row: number): void {
-    const { carried, offer, table } = this;
-    offer.row = row;
-    table.readTuple(row, Direction.Original, offer.original);
-    table.readTuple(row, Direction.Reply, offer.reply);
-    if (table.protocol(row) !== Proto.Tcp) return;
-    const { tcp } = this.conntrack.trackers;
-    carried.copySides(row, offer.sides);
-    offer.checkWindow = carried.checksWindows(row);
-    offer.originalSack = (tcp.flags(row, Direction.Original) & TcpSideFlag.SackPermitted) !== 0;
-    offer.replySack = (tcp.flags(row, Direction.Reply) & TcpSideFlag.SackPermitted) !== 0;
-    offer.originalScale = tcp.scale(row, Direction.Original);
-    offer.replyScale = tcp.scale(row, Direction.Reply);
-  }
-
-  private forgetHop(): void {
-    const { offer } = this;
-    offer.mtu = offer.outIf < 0 ? 0 : this.routes.mtuOf(offer.outIf);
-    offer.hopFamily = 0;
-    offer.hop0 = 0;
-    offer.hop1 = 0;
-    offer.hop2 = 0;
-    offer.hop3 = 0;
+    const isThere = path >= 0 && gate.install(offer);
+    if (isThere) {
+      carried.noteCarried(offer.row, offer.direction, offer.action === GateAction.Local);
+    } else carried.noteRefused(offer.row, offer.direction);
+    return isThere;
   }
 
   /** An open connection all of whose packets are looked at here is not to wait behind strangers. */
   private makeKnown(gate: FlowGate, row: number): void {
-    const { carried, flight, offer, table } = this;
+    const { carried, flight, offers, table } = this;
+    const { direction, inIf, outIf } = flight;
     if (table.protocol(row) !== Proto.Tcp || isZoned(table, row)) return;
     if (table.get(row, Field.State) !== TcpState.Established) return;
-    if (!carried.mayOffer(row, flight.direction)) return;
-    this.describe(row);
-    offer.action = GateAction.Known;
-    offer.path = 0;
-    offer.direction = flight.direction;
-    offer.inIf = flight.inIf;
-    offer.outIf = flight.outIf;
-    this.forgetHop();
-    const there = gate.install(offer);
-    offer.direction =
-      flight.direction === Direction.Original ? Direction.Reply : Direction.Original;
-    offer.inIf = flight.outIf;
-    offer.outIf = flight.inIf;
-    const back = gate.install(offer);
+    if (!carried.mayOffer(row, direction)) return;
+    offers.describe(row);
+    offers.offer.path = 0;
+    offers.goesBy(direction, GateAction.Known, inIf, outIf);
+    offers.forgetHop();
+    const there = gate.install(offers.offer);
+    offers.goesBy(other(direction), GateAction.Known, outIf, inIf);
+    const back = gate.install(offers.offer);
     if (there || back) carried.noteKnown(row);
-    else carried.noteRefused(row, flight.direction);
+    else carried.noteRefused(row, direction);
   }
 
   settle(
@@ -279,6 +284,9 @@ const REPLY_COMES_IN = Status.ReplyComesIn;
 const TRANSLATED = Status.SrcNat | Status.DstNat;
 /** What is not offered: what the carrier knows already, and what is to be over in a moment. */
 const KEPT = Status.KnownToCarrier | Status.NatClash;
+
+const other = (direction: DirectionCode): DirectionCode =>
+  direction === Direction.Original ? Direction.Reply : Direction.Original;
 
 /** As the gate takes them (`FlowGate`); flags of TCP are looked at elsewhere. */
 function isPlain(packet: Packet): boolean {

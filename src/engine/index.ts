@@ -6,6 +6,7 @@
  * Invariants: one verdict a packet; every drop has a reason and is counted under it; a dropped first
  * packet leaves no connection; rules are swapped between packets, never during one. Hot.
  */
+
 export { Engine } from './engine.ts';
 export { Flight } from './flight.ts';
 export {
@@ -16,6 +17,7 @@ export {
   type GateActionCode,
 } from './flow-gate.ts';
 export { defaultFragmentSettings, type FragmentSettings, IpFragmenter } from './fragments/index.ts';
+export type { HomeWatch } from './home-connections.ts';
 export { adoptFlow, adoptWindows, type LeftFlow } from './left-flows.ts';
 export type { EngineListener } from './listener.ts';
 export type { NflogRecord, NflogSink } from './nflog.ts';
@@ -31,6 +33,7 @@ export {
 } from './policy-rules.ts';
 export { type PacketOutput, RouteKind, type RouteKindCode, type Routes } from './ports.ts';
 export { DROP_REASONS, DropReason, dropReasonName, trackReasonName } from './reasons.ts';
+export { RouteAnswer } from './route-answer.ts';
 export type { RouteEntry } from './route-entry.ts';
 export { KeyWord } from './route-key.ts';
 export { RouteTable } from './route-table.ts';

@@ -13,14 +13,14 @@ export interface EngineListener extends Omit<ConntrackListener, 'tableFull'>, Ft
 /** Passes on what happens to the tables; what the engine keeps of an ended connection goes after. */
 export function relayOf(
   listener: () => EngineListener | null,
-  sideTables: { connectionEnded(row: number): void },
+  ...sideTables: readonly { connectionEnded(row: number): void }[]
 ): ConntrackListener {
   return {
     connectionNew: (row) => listener()?.connectionNew(row),
     connectionUpdate: (row) => listener()?.connectionUpdate(row),
     connectionDestroy: (row) => {
       listener()?.connectionDestroy(row);
-      sideTables.connectionEnded(row);
+      for (const table of sideTables) table.connectionEnded(row);
     },
     tableFull: (suppressed) => {
       const logged = (line: string) => listener()?.logged(line, WARNING);

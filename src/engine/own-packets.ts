@@ -1,8 +1,10 @@
 import type { InterfaceTable } from '../base/index.ts';
+import { Direction } from '../conntrack/index.ts';
 import { Manip } from '../nat/index.ts';
 import { Hook, type RuleContext, TableId } from '../rules/index.ts';
 import type { Packet } from '../wire/index.ts';
 import type { Flight } from './flight.ts';
+import type { HomeConnections } from './home-connections.ts';
 import type { Hooks } from './hooks.ts';
 import { RouteKind, type Routes } from './ports.ts';
 import { DropReason, type DropReasonCode } from './reasons.ts';
@@ -23,6 +25,7 @@ export type OwnWayCode = 0 | 1 | 2 | 3;
 export interface OwnPacketsParts {
   readonly context: RuleContext;
   readonly flight: Flight;
+  readonly home: HomeConnections;
   readonly hooks: Hooks;
   readonly interfaces: InterfaceTable;
   readonly routes: Routes;
@@ -30,13 +33,15 @@ export interface OwnPacketsParts {
 
 /** Packets that this host sends: OUTPUT, and what its rules may have done to their way. */
 export class OwnPackets {
+  readonly home: HomeConnections;
   private readonly context: RuleContext;
   private readonly flight: Flight;
   private readonly hooks: Hooks;
   private readonly interfaces: InterfaceTable;
   private readonly routes: Routes;
 
-  constructor({ context, flight, hooks, interfaces, routes }: OwnPacketsParts) {
+  constructor({ context, flight, home, hooks, interfaces, routes }: OwnPacketsParts) {
+    this.home = home;
     this.context = context;
     this.flight = flight;
     this.hooks = hooks;
@@ -48,19 +53,24 @@ export class OwnPackets {
   output(packet: Packet): OwnWayCode {
     const { hooks, context } = this;
     const { dst0, dst1, dst2, dst3 } = packet;
+    const { mark } = context;
+    if (!hooks.walk(TableId.Mangle, Hook.Output)) return OwnWay.Nowhere;
+    // Of the other tables none asks for another way by a mark (ipt_mangle_out).
+    const isMarkedAnew = context.mark !== mark;
     const passed =
-      hooks.walk(TableId.Mangle, Hook.Output) &&
       hooks.translate(packet, Hook.Output, Manip.Destination) &&
       hooks.walk(TableId.Filter, Hook.Output) &&
       hooks.walk(TableId.Security, Hook.Output);
     if (!passed) return OwnWay.Nowhere;
     const isAsRouted =
-      context.mark === 0 &&
+      !isMarkedAnew &&
       packet.dst0 === dst0 &&
       packet.dst1 === dst1 &&
       packet.dst2 === dst2 &&
       packet.dst3 === dst3;
-    return isAsRouted ? OwnWay.AsRouted : this.route(packet);
+    if (!isAsRouted) return this.route(packet);
+    // An answer within a connection that was turned home: see `HomeConnections`.
+    return this.interfaces.name(this.flight.outIf) === 'lo' ? OwnWay.Home : OwnWay.AsRouted;
   }
 
   /**
@@ -95,11 +105,12 @@ export class OwnPackets {
     flight.outIf = -1;
     context.inIf = loopback;
     context.outIf = -1;
-    return (
+    const comes =
       hooks.walk(TableId.Raw, Hook.Prerouting) &&
       hooks.walk(TableId.Mangle, Hook.Prerouting) &&
-      hooks.filter(Hook.Input)
-    );
+      hooks.filter(Hook.Input);
+    if (comes && flight.direction === Direction.Original) this.home.turned(flight.row);
+    return comes;
   }
 }
 

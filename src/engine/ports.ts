@@ -21,19 +21,19 @@ export type RouteKindCode = (typeof RouteKind)[keyof typeof RouteKind];
 /**
  * The routing table, as the engine asks it. In the live datapath it is the kernel's own, followed
  * as it changes; in replay and tests a fixed one. Answers are left in the fields: nothing is
- * allocated for a packet.
+ * allocated for a packet. Who asks for a purpose of its own puts them back (`RouteAnswer`).
  */
 export interface Routes {
   /** Interface id the last `lookup` leads out of; -1 unless it answered Forward. */
-  readonly outIf: number;
+  outIf: number;
   /** MTU towards it, in bytes of IP datagram. */
-  readonly mtu: number;
+  mtu: number;
   /** Next hop as address words: the gateway, or the destination itself where it is on the link. */
-  readonly hopFamily: number;
-  readonly hop0: number;
-  readonly hop1: number;
-  readonly hop2: number;
-  readonly hop3: number;
+  hopFamily: number;
+  hop0: number;
+  hop1: number;
+  hop2: number;
+  hop3: number;
   /** What rules ask. Leaves the answers of `lookup` alone. */
   readonly queries: RouteQueries;
   /**
@@ -41,6 +41,8 @@ export interface Routes {
    * interface it came in by (-1: this host sends it), `mark` its packet mark at this point.
    */
   lookup(packet: Packet, inIf: number, mark: number): RouteKindCode;
+  /** Whether `lookup` may answer differently for two packets that differ in their TOS octet alone. */
+  looksAtTos(family: number): boolean;
   /** Looks up any address, as for a packet of this host's own of which nothing else is known. */
   lookupAddress(family: number, w0: number, w1: number, w2: number, w3: number): RouteKindCode;
   /**

@@ -113,6 +113,10 @@ export class RouteTable implements Routes {
     return kind;
   }
 
+  looksAtTos(family: number): boolean {
+    return (family === 4 ? this.four : this.six).looksAtTos;
+  }
+
   lookupAddress(family: number, w0: number, w1: number, w2: number, w3: number): RouteKindCode {
     if (isMulticast(family, w0)) {
       this.outIf = -1;

@@ -197,6 +197,7 @@ export class Tracking {
     const edited = ftp.edited;
     const verdict = ftp.handle(packet, flight.row, flight.direction);
     if (ftp.edited !== edited) flight.rewritten = true;
+    this.keepInSight(flight.row);
     if (verdict === HelperVerdict.Accept) return true;
     if (verdict === HelperVerdict.Hold) return this.hold(packet, answers);
     else if (verdict === HelperVerdict.Reset) {
@@ -204,6 +205,13 @@ export class Tracking {
       flight.reason = DropReason.HelperReset;
     } else flight.reason = DropReason.HelperDrop;
     return false;
+  }
+
+  /** As soon as acknowledgements matter to the helper, or must be changed, all of them come here. */
+  private keepInSight(row: number): void {
+    const { carried, table } = this.conntrack;
+    if (!table.hasStatus(row, Status.Carried)) return;
+    if (table.hasStatus(row, Status.SeqAdjust) || !this.ftp.isQuiet(row)) carried.withdraw(row);
   }
 
   /**

@@ -40,14 +40,17 @@ export function checkTable(
   return errors;
 }
 
-/** What is read and not carried out, one warning for each match or target of each rule. */
-export function warnOfUnenforced(ruleSet: RuleSet): RuleWarning[] {
+/**
+ * What is read and not carried out, one warning for each match or target of each rule. `holdsOutput`:
+ * see `unenforcedParts`.
+ */
+export function warnOfUnenforced(ruleSet: RuleSet, holdsOutput = false): RuleWarning[] {
   const warnings: RuleWarning[] = [];
   const seen = new Set<string>();
   for (const table of ruleSet.allTables()) {
     for (const chain of table.chains.values()) {
       for (const rule of chain.rules) {
-        for (const message of unenforcedParts(rule)) {
+        for (const message of unenforcedParts(rule, holdsOutput)) {
           // The rules of a comma list share their line; it is named once.
           const key = `${rule.file}:${rule.line}:${message}`;
           if (seen.has(key)) continue;
@@ -60,11 +63,14 @@ export function warnOfUnenforced(ruleSet: RuleSet): RuleWarning[] {
   return warnings;
 }
 
-/** Sentences about what of a rule is not enforced; empty where all of it is. */
-export function unenforcedParts(rule: Rule): string[] {
+/**
+ * Sentences about what of a rule is not enforced; empty where all of it is. `holdsOutput`: whether the
+ * datapath holds the host's own packets back (`LiveDatapath`).
+ */
+export function unenforcedParts(rule: Rule, holdsOutput = false): string[] {
   const parts = rule.jump.kind === 'target' ? [...rule.matches, rule.jump.target] : rule.matches;
   return parts.flatMap((part) => {
-    const sentence = part.unenforced();
+    const sentence = part.unenforced(holdsOutput);
     return sentence === null ? [] : [`${part.name}: not enforced: ${sentence}`];
   });
 }

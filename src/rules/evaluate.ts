@@ -9,8 +9,9 @@ import { Field, Operation, ROW_INTS, type TableProgram } from './program.ts';
  * allocates nothing.
  */
 export function walkProgram(program: TableProgram, hook: HookCode, ctx: RuleContext): VerdictCode {
-  const { rows, counters, stack, signal, index } = program;
+  const { rows, stack, signal, index } = program;
   const { packet, trail } = ctx;
+  const counters = program.countersFor(trail);
   const { protocol, src0, dst0 } = packet;
   let depth = 0;
   let row = program.entries[hook]!;

@@ -111,8 +111,9 @@ interface Common<V> {
   /**
    * What is not enforced of it, and what happens instead, as a sentence for a warning ("no program
    * can listen to queues here: the packet is dropped"); null where all of it is enforced.
+   * `holdsOutput`: whether the host's own packets are held back, and come with who sent them.
    */
-  unenforced?(value: V): string | null;
+  unenforced?(value: V, holdsOutput: boolean): string | null;
 }
 
 export interface MatchSpec<V> extends Common<V> {
@@ -171,7 +172,7 @@ interface Instance {
   /** Throws a RuleFault where the kernel would refuse the rule. */
   check(rule: Rule, place: CheckPlace): void;
   /** See `Common.unenforced`. */
-  unenforced(): string | null;
+  unenforced(holdsOutput?: boolean): string | null;
 }
 
 /** A match of one rule with its options. */
@@ -295,7 +296,7 @@ function instanceOf<V>(
       return words === '' || spec.listsUnspaced ? words : ` ${words}`;
     },
     check: (rule, place) => check(value, rule, place),
-    unenforced: () => spec.unenforced?.(value) ?? null,
+    unenforced: (holdsOutput = false) => spec.unenforced?.(value, holdsOutput) ?? null,
   };
 }
 

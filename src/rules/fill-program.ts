@@ -4,7 +4,7 @@ import { IndexBuilder } from './classify/chain-index.ts';
 import { commentOf } from './comment.ts';
 import { type TimeoutPolicy, Verdict } from './context.ts';
 import type { CompileScope, WalkSignal } from './extension.ts';
-import { RowJudge } from './judge.ts';
+import { RowJudge, TargetGuard } from './judge.ts';
 import type { AddressMatch, Chain, InterfaceMatch, ProtocolMatch, Rule } from './model.ts';
 import {
   Condition,
@@ -156,6 +156,10 @@ function fillRule(
   const judge = RowJudge.of(rule.matches, evaluators, program.signal);
   if (judge !== null) program.matches.push(judge);
   program.matches.push(...evaluators);
+  const { jump } = rule;
+  if (jump.kind === 'target' && !jump.target.steady) {
+    program.matches.push(new TargetGuard(program.signal));
+  }
   rows[at + Field.MatchEnd] = program.matches.length;
   fillJump(program, row, rule, starts, scope);
 }

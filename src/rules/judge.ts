@@ -22,9 +22,28 @@ function askingOf({ steady, stateful }: MatchInstance, evaluator: MatchEvaluator
 }
 
 /**
- * Stands in front of the matches of a row that has unsteady ones, always holds, and notes on the
- * trail whether later packets may fare differently at the row. So the walk itself asks nothing of
- * trails where it tries a row. Hot.
+ * Stands behind the matches of a row whose target is not steady: the imagined packet of a rehearsal
+ * does not meet it, and its walk ends. Hot.
+ */
+export class TargetGuard implements MatchEvaluator {
+  private readonly signal: WalkSignal;
+
+  constructor(signal: WalkSignal) {
+    this.signal = signal;
+  }
+
+  matches({ trail }: RuleContext): boolean {
+    if (trail === null || !trail.isRehearsal) return true;
+    trail.disturb();
+    this.signal.hotdrop = true;
+    return false;
+  }
+}
+
+/**
+ * Stands in front of the matches of a row that has unsteady ones, holds, and notes on the trail
+ * whether later packets may fare differently at the row; a rehearsal ends there then, so that none of
+ * them is asked. So the walk itself asks nothing of trails where it tries a row. Hot.
  */
 export class RowJudge implements MatchEvaluator {
   private readonly matchers: readonly MatchEvaluator[];
@@ -55,10 +74,11 @@ export class RowJudge implements MatchEvaluator {
   matches(ctx: RuleContext): boolean {
     const { trail } = ctx;
     if (trail === null) return true;
-    if (this.varies(ctx)) trail.disturb();
+    const varies = this.varies(ctx);
+    if (varies) trail.disturb();
     // The matches were asked out of turn: they drop nothing before their turn comes.
-    this.signal.hotdrop = false;
-    return true;
+    this.signal.hotdrop = varies && trail.isRehearsal;
+    return !this.signal.hotdrop;
   }
 
   /**

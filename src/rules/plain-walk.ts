@@ -14,8 +14,9 @@ export function walkPlainly(
   from: number,
   depth: number,
 ): VerdictCode {
-  const { rows, counters, stack } = program;
+  const { rows, stack } = program;
   const { packet, trail } = ctx;
+  const counters = program.countersFor(trail);
   let row = from;
   for (;;) {
     const at = row * ROW_INTS;

@@ -2,6 +2,7 @@ import type { ChainIndex } from './classify/chain-index.ts';
 import type { RuleContext } from './context.ts';
 import type { MatchEvaluator, TargetEvaluator, WalkSignal } from './extension.ts';
 import type { Chain, Rule, Table } from './model.ts';
+import type { RuleTrail } from './trail.ts';
 
 /**
  * One table as the packet path walks it: all chains laid out one behind the other as rows of
@@ -98,6 +99,8 @@ export class TableProgram {
   readonly policies = Int32Array.of(-1, -1, -1, -1, -1);
   /** Packets and bytes of each row, in turn. */
   readonly counters: Float64Array;
+  /** The same of imagined packets: nobody reads it. */
+  private rehearsed: Float64Array | null = null;
   /** What rules share by name with others, as `SharedState` knows it. */
   readonly sharedKeys = new Set<string>();
   /** The index over the long chains; null where there are none. */
@@ -117,6 +120,13 @@ export class TableProgram {
     // No chain is entered twice on one way (loops are refused), so this is deep enough.
     this.stack = new Int32Array(table.chains.size + 1);
     this.signal = signal;
+  }
+
+  /** Where a packet that leaves this trail counts. */
+  countersFor(trail: RuleTrail | null): Float64Array {
+    if (trail === null || !trail.isRehearsal) return this.counters;
+    this.rehearsed ??= new Float64Array(this.counters.length);
+    return this.rehearsed;
   }
 
   /** What is asked of a row beyond protocol and addresses under masks. */

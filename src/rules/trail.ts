@@ -27,12 +27,21 @@ export const placeOf = (entry: number) => entry >>> ROW_BITS;
 const MAX_ROWS = 256;
 
 export class RuleTrail {
+  /**
+   * The packet is an imagined one: its walks count nowhere and change nothing. They end as soon as
+   * that is impossible, and are not steady then.
+   */
+  readonly isRehearsal: boolean;
   /** Whether every later plain packet gets the same verdicts, effects and counters. */
   steady = true;
   /** How many rows counted the packet, and these rows in order. */
   count = 0;
   readonly rows = new Int32Array(MAX_ROWS);
   private place = 0;
+
+  constructor(isRehearsal = false) {
+    this.isRehearsal = isRehearsal;
+  }
 
   /** To be called for each packet, before its first walk. */
   begin(): void {

@@ -65,6 +65,7 @@ const offer: FlowOffer = {
   hop1: 0,
   hop2: 0,
   hop3: 0,
+  mark: 0,
   path: 1,
   checkWindow: true,
   sides: new Int32Array(8),

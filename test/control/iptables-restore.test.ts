@@ -175,6 +175,31 @@ describe('what it does', () => {
     assert.match(typed.stderr, /^pinhole: warning: NFQUEUE: not enforced: .*\n$/);
   });
 
+  test('senders are known where the datapath holds OUTPUT, their groups are not', async () => {
+    const user = '-m owner --uid-owner 0 -j ACCEPT';
+    const group = '-m owner ! --gid-owner 0 -j ACCEPT';
+    const rows = async (holdsOutput: boolean): Promise<[string, string[], string[]]> => {
+      const gateway = new RuleGateway();
+      gateway.loadOptions = { holdsOutput };
+      const text = filter(`-A OUTPUT ${user}`, `-A OUTPUT ${group}`, '-L OUTPUT');
+      const restored = await gateway.run('iptables-restore', [], text);
+      const marked = (listing: string) =>
+        listing.split('\n').filter((line) => line.endsWith(' [not enforced]'));
+      const { stdout } = await gateway.run('iptables', ['-nL', 'OUTPUT']);
+      assert.equal(marked(stdout).length, marked(restored.stdout).length);
+      const typed = await gateway.run('iptables', ['-A', 'OUTPUT', ...user.split(' ')]);
+      return [typed.stderr, marked(stdout), restored.stderr.match(/line \d+: owner/g) ?? []];
+    };
+    const [typed, marked, lines] = await rows(true);
+    assert.equal(typed, '');
+    assert.match(marked.join('\n'), /^ACCEPT .* ! owner GID match 0 \[not enforced\]$/);
+    assert.deepEqual(lines, ['line 3: owner']);
+    const [typedThere, markedThere, linesThere] = await rows(false);
+    assert.match(typedThere, /^pinhole: warning: owner: not enforced: .* --datapath gate only/);
+    assert.equal(markedThere.length, 2);
+    assert.deepEqual(linesThere, ['line 2: owner', 'line 3: owner']);
+  });
+
   test('a listing in the text shows the rules as they are by then', async () => {
     const gateway = new RuleGateway({ rules: START });
     const text = filter('-A INPUT -i now', '-S INPUT');

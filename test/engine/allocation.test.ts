@@ -127,6 +127,7 @@ test('with a gate: known, waiting, refused and handed over', () => {
       into.set(moved);
       return 0;
     },
+    stampOf: () => 0,
     writeSides: (_row, _before, after) => moved.set(after),
     withdraw: (row) => engine.ledger.settle(row, 0, 0, 1, 40, engine.clock.ms),
     withdrawAll: () => {},
@@ -146,5 +147,52 @@ test('with a gate: known, waiting, refused and handed over', () => {
     ]),
   );
   assert.ok(offers > 1000);
+  assert.ok(perPacket < LIMIT_BYTES, `${perPacket} bytes per packet`);
+});
+
+test('with a gate: handed over both ways again and again, by rehearsals', () => {
+  const marks =
+    '*mangle\n-A PREROUTING -j CONNMARK --restore-mark\n-A FORWARD -i lan -j MARK --set-mark 1\n' +
+    '-A POSTROUTING -o lan -m limit -j LOG\nCOMMIT\n';
+  const accept = '-A FORWARD -m conntrack --ctstate ESTABLISHED -j ACCEPT\n';
+  const rules = `${masquerade}*filter\n${accept}COMMIT\n`;
+  // Over IPv4 both ways are steady, over IPv6 the rehearsal ends at a row.
+  const gateway = makeGateway({ rules, rules6: marks });
+  const { engine } = gateway;
+  const { carried } = engine.tracking.conntrack;
+  const taken = [0, 0];
+  engine.setFlowGate({
+    install: ({ original }) => {
+      taken[original.family === 4 ? 0 : 1]! += 1;
+      return true;
+    },
+    collect: () => {},
+    readSides: () => -1,
+    stampOf: () => 0,
+    writeSides: () => {},
+    withdraw: () => {},
+    withdrawAll: () => {},
+    collectAll: () => {},
+  });
+  const sessions = ['192.168.1.10', 'fd00:1::10'].map((address, row) => {
+    const end = { address: row === 0 ? server : '2001:db8:9::9', port: 80 };
+    const session = new TcpSession(gateway, { client: { address }, server: end }).connect();
+    for (let n = 0; n < 5; n++) session.clientAcks();
+    return session;
+  });
+  const { datapath } = gateway;
+  const lan = datapath.interfaces.id('lan');
+  const frames = sessions.map(({ client }) => client.segment());
+  const before = [...taken];
+  let refused = 0;
+  const perPacket = bytesPerRound((n) => {
+    const frame = frames[n & 1]!;
+    carried.withdraw(n & 1);
+    datapath.packet.loadRange(frame, 0, frame.length, LinkType.Ethernet);
+    if (engine.process(datapath.packet, lan) !== Outcome.Forward) refused++;
+  });
+  assert.equal(refused, 0);
+  const [both = 0, one = 0] = taken.map((count, i) => count - before[i]!);
+  assert.ok(one > 1000 && both === 2 * one, `${both} and ${one}`);
   assert.ok(perPacket < LIMIT_BYTES, `${perPacket} bytes per packet`);
 });

@@ -1,6 +1,7 @@
 /** What this host sends, fully enforced: OUTPUT and what it may do to the way of a packet. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { Field, type Tuple } from '../../src/conntrack/index.ts';
 import { Outcome } from '../../src/engine/index.ts';
 import { LinkType } from '../../src/wire/index.ts';
 import { type GatewayOptions, LAN_AND_WAN, makeGateway } from '../support/gateway.ts';
@@ -29,6 +30,63 @@ test('its owner is known to rules, and forgotten with the next packet', () => {
   assert.equal(send(34), Outcome.Forward);
   assert.equal(send(), Outcome.Forward);
   assert.equal(engine.context.socketUid, -1);
+});
+
+describe('the mark of its socket', () => {
+  const frame = buildUdp({ src: own, dst: server, sport: 5000, dport: 53 });
+  const sender = (rules: string) => {
+    const gated = makeGated({ rules, interfaces });
+    const { datapath, engine } = gated.gateway;
+    const wan = datapath.interfaces.id('wan');
+    const send = (mark?: number, uid = -1) => {
+      datapath.packet.load(frame, LinkType.Ethernet);
+      return engine.processOutput(datapath.packet, wan, uid, mark);
+    };
+    return { ...gated, engine, send };
+  };
+
+  test('is seen by rules, saved by CONNMARK, and forgotten with the next packet', () => {
+    const rules =
+      '*mangle\n-A OUTPUT -j CONNMARK --save-mark\nCOMMIT\n' +
+      '*filter\n:OUTPUT DROP [0:0]\n-A OUTPUT -m mark --mark 0xfe000017 -j ACCEPT\nCOMMIT\n';
+    const { engine, gateway, send } = sender(rules);
+    assert.equal(send(0xfe00_0017 | 0), Outcome.Forward);
+    const { table } = engine.tracking.conntrack;
+    assert.equal(table.get(engine.flight.row, Field.Mark), 0xfe00_0017 | 0);
+    assert.equal(send(0x17), Outcome.Drop);
+    assert.equal(send(), Outcome.Drop);
+    assert.equal(engine.context.mark, 0);
+    assert.equal(gateway.connections, 1);
+  });
+
+  test('is no reason for another way; changed by mangle it is', () => {
+    const rules = '*mangle\n-A OUTPUT -m mark --mark 3 -j MARK --set-mark 4\nCOMMIT\n';
+    const { engine, send } = sender(rules);
+    assert.equal(send(5), Outcome.Forward);
+    assert.equal(engine.flight.rerouted, false);
+    assert.equal(send(3), Outcome.Forward);
+    assert.equal(engine.flight.rerouted, true);
+    assert.equal(engine.context.mark, 4);
+    assert.equal(send(4), Outcome.Forward);
+    assert.equal(engine.flight.rerouted, false);
+  });
+
+  test('taken off by mangle asks for another way, too; by another table it does not', () => {
+    const { engine, send } = sender('*mangle\n-A OUTPUT -j MARK --set-mark 0\nCOMMIT\n');
+    send(5);
+    assert.equal(engine.flight.rerouted, true);
+    const other = sender('*raw\n-A OUTPUT -j MARK --set-mark 1\nCOMMIT\n');
+    other.send();
+    assert.equal(other.engine.flight.rerouted, false);
+    assert.equal(other.engine.context.mark, 1);
+  });
+
+  test('goes with the flow into the gate', () => {
+    const { gate, send } = sender('');
+    for (let i = 0; i < 16; i++) send(0xca6c);
+    assert.equal(gate.actions(0), 'out -');
+    assert.equal(gate.offers[0]?.mark, 0xca6c);
+  });
 });
 
 describe('another destination', () => {
@@ -67,6 +125,31 @@ describe('another destination', () => {
     assert.equal(left.outcome, Outcome.Deliver);
     assert.deepEqual([left.seen?.dst, left.seen?.dport], ['127.0.0.1', 8080]);
     assert.equal(gateway.connections, 1);
+  });
+
+  test('its answers over lo are watched for until it ends, translated back, and delivered', () => {
+    const rules =
+      '*nat\n-A OUTPUT -p udp --dport 53 -j REDIRECT --to-ports 5353\nCOMMIT\n' +
+      '*filter\n:INPUT DROP [0:0]\n-A INPUT -i lo -p udp --dport 5353 -j ACCEPT\n' +
+      '-A INPUT -i lo -m state --state ESTABLISHED -j ACCEPT\n' +
+      ':OUTPUT DROP [0:0]\n-A OUTPUT -m state --state NEW -j ACCEPT\n' +
+      '-A OUTPUT -o lo -m state --state ESTABLISHED -j ACCEPT\nCOMMIT\n';
+    const gateway = gatewayWith({ rules });
+    const watched: string[] = [];
+    const say = (what: string) => (ends: Tuple) => {
+      watched.push(`${what} ${ends.srcPort} ${ends.dstPort}`);
+      return true;
+    };
+    gateway.engine.setHomeWatch({ watch: say('watch'), forget: say('forget') });
+    const ask = buildUdp({ src: own, dst: server, sport: 4000, dport: 53 });
+    for (let n = 0; n < 2; n++) assert.equal(gateway.output('wan', ask).outcome, Outcome.Deliver);
+    assert.deepEqual(watched, ['watch 5353 4000']);
+    const answer = buildUdp({ src: '127.0.0.1', dst: own, sport: 5353, dport: 4000 });
+    const back = gateway.output('lo', answer);
+    assert.equal(back.outcome, Outcome.Deliver);
+    assert.deepEqual([back.seen?.src, back.seen?.sport, back.seen?.dst], [server, 53, own]);
+    gateway.now(1000);
+    assert.deepEqual(watched, ['watch 5353 4000', 'forget 5353 4000']);
   });
 
   test('a mark alone asks for the way anew, too', () => {

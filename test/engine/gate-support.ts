@@ -17,6 +17,8 @@ class Held {
     [0, 0, 0],
   ];
   sides = new Int32Array(8);
+  /** By direction, of the last acknowledgement that passed. */
+  readonly stamps = [0, 0];
   /** Direction of the last segment. */
   spokeLast = 0;
 }
@@ -56,6 +58,10 @@ export class FakeGate implements FlowGate {
     if (held === undefined) return -1;
     into.set(held.sides);
     return held.spokeLast;
+  }
+
+  stampOf(row: number, direction: DirectionCode): number {
+    return this.flows.get(row)?.stamps[direction] ?? 0;
   }
 
   writeSides(row: number, before: Int32Array, after: Int32Array): void {

@@ -9,6 +9,8 @@ export interface SocketOptions {
   readonly from?: string;
   readonly fromPort?: number;
   readonly receiveBuffer?: number;
+  /** SO_MARK. */
+  readonly mark?: number;
   readonly timeout?: number;
 }
 

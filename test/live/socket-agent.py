@@ -16,7 +16,7 @@ import time
 
 sockets = {}
 unread = {}
-IP_RECVERR, IPV6_RECVERR, MSG_ERRQUEUE = 11, 25, 0x2000
+IP_RECVERR, IPV6_RECVERR, MSG_ERRQUEUE, SO_MARK = 11, 25, 0x2000, 36
 
 
 def keep(sock):
@@ -38,6 +38,8 @@ def make(kind, request):
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if 'receiveBuffer' in request:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, request['receiveBuffer'])
+    if 'mark' in request:
+        sock.setsockopt(socket.SOL_SOCKET, SO_MARK, request['mark'])
     if address or 'fromPort' in request:
         sock.bind((address, request.get('fromPort', 0)))
     return sock

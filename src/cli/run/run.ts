@@ -56,7 +56,9 @@ export async function runGateway(options: RunOptions): Promise<number> {
     (line) => process.stderr.write(line),
     () => Date.now(),
   );
-  const ruleSet = readRules(options, log);
+  // Of `auto` the better: what it comes to is known when the rules have been read.
+  const mayHoldOutput = options.datapath !== 'capture';
+  const ruleSet = readRules(options, log, mayHoldOutput);
   const settings = sysctlSettings(options, ruleSet, log);
   if (process.geteuid?.() !== 0) {
     throw new CommandError('pinhole run: must be root: start it with sudo', Exit.NoGateway);
@@ -68,6 +70,9 @@ export async function runGateway(options: RunOptions): Promise<number> {
   let gateway: Gateway | null = null;
   try {
     datapath = await openDatapath(options, settings.conntrack.maximum, (line) => log.info(line));
+    if (options.strict && datapath.holdsOutput !== mayHoldOutput) {
+      readRules(options, log, datapath.holdsOutput);
+    }
     gateway = new Gateway(options, settings, ruleSet, datapath, log);
     await gateway.openNflog();
     gateway.start(server);
@@ -88,8 +93,9 @@ export async function runGateway(options: RunOptions): Promise<number> {
   }
 }
 
-function readRules(options: RunOptions, log: GatewayLog): RuleSet {
-  const { ruleSet, messages, exitCode } = loadRules(options.rules, { strict: options.strict });
+function readRules(options: RunOptions, log: GatewayLog, holdsOutput: boolean): RuleSet {
+  const { rules, strict } = options;
+  const { ruleSet, messages, exitCode } = loadRules(rules, { strict, holdsOutput });
   if (ruleSet === null) throw new CommandError(messages.join('\n'), exitCode);
   for (const message of messages) log.aboutRules('warning', message);
   return ruleSet;
@@ -190,12 +196,13 @@ class Gateway {
   }
 
   private controlHost() {
+    const { holdsOutput } = this.datapath;
     return {
       engine: this.engine,
       events: this.events,
       changes: this.changes,
       get loadOptions() {
-        return { resolveHost: systemHostResolver() };
+        return { resolveHost: systemHostResolver(), holdsOutput };
       },
       refreshClock: () => this.engine.clock.setEpochMs(Date.now()),
       reload: () => this.reload(),
@@ -215,7 +222,9 @@ class Gateway {
   private reload(): readonly string[] {
     const { refusal } = this.changes;
     if (refusal !== null) return [`rules not re-read: ${refusal}`];
-    const { ruleSet, messages } = loadRules(this.options.rules, { strict: this.options.strict });
+    const { rules, strict } = this.options;
+    const { holdsOutput } = this.datapath;
+    const { ruleSet, messages } = loadRules(rules, { strict, holdsOutput });
     if (ruleSet === null) return messages;
     for (const message of messages) this.log.aboutRules('warning', message);
     this.changes.replace(ruleSet, false, null, 'rules re-read');

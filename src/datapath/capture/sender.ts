@@ -1,6 +1,6 @@
 import type { Cap } from 'cap';
 import type { Socket } from 'raw-socket';
-import { type PacketOutput, RouteKind } from '../../engine/index.ts';
+import { type PacketOutput, RouteAnswer, RouteKind } from '../../engine/index.ts';
 import { HEADROOM_BYTES, LinkType, Packet } from '../../wire/index.ts';
 import type { KernelRoutes } from '../routes/index.ts';
 import { AddressTexts } from './addresses.ts';
@@ -33,6 +33,7 @@ export interface FramePort {
 export class Sender implements PacketOutput {
   /** Whole seconds of any clock; set by the datapath. */
   nowSec = 0;
+  private readonly answer = new RouteAnswer();
   private readonly routes: KernelRoutes;
   private readonly stats: CaptureStats;
   private readonly raw4: Socket;
@@ -81,18 +82,12 @@ export class Sender implements PacketOutput {
   }
 
   emit(packet: Packet, towardsIf: number): void {
-    const { own, routes } = this;
+    const { answer, own, routes } = this;
     copyDatagram(packet, own);
     // The engine may still want its own answer from the routing table.
-    const { outIf, mtu, hopFamily, hop0, hop1, hop2, hop3 } = routes;
+    answer.keep(routes);
     this.emitOwn(own, towardsIf);
-    routes.outIf = outIf;
-    routes.mtu = mtu;
-    routes.hopFamily = hopFamily;
-    routes.hop0 = hop0;
-    routes.hop1 = hop1;
-    routes.hop2 = hop2;
-    routes.hop3 = hop3;
+    answer.putBack(routes);
   }
 
   private emitOwn(own: Packet, towardsIf: number): void {

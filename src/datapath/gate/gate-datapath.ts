@@ -9,6 +9,7 @@ import { LeftBehind } from './former-flows.ts';
 import { Hooks } from './hooks.ts';
 import type { KernelPart } from './kernel-part.ts';
 import { gateCounterNames } from './layout.ts';
+import { LoopbackWatch } from './loopback-watch.ts';
 import {
   GatePorts,
   GateSender,
@@ -234,6 +235,7 @@ export class GateDatapath implements LiveDatapath {
       log,
     });
     engine.setFlowGate(flows);
+    engine.setHomeWatch(new LoopbackWatch(kernel.bpf, maps));
     return new Working(engine, flows, loop, socket, waiter);
   }
 }

@@ -26,6 +26,8 @@ import {
   tcxPrograms,
 } from './sys/index.ts';
 
+const LOOPBACK = 'lo';
+
 export interface HooksParts {
   readonly changes: HostChanges;
   readonly kernel: KernelPart;
@@ -47,7 +49,7 @@ export interface PairIndexes {
  */
 export class Hooks {
   /** What is changed beside the managed interfaces. */
-  readonly devices = [PUNT0, PUNT1, 'lo'] as const;
+  readonly devices = [PUNT0, PUNT1, LOOPBACK] as const;
   private readonly parts: HooksParts;
   private hasPair = false;
   private pathOf: ((program: ProgramName) => string) | null = null;
@@ -63,7 +65,10 @@ export class Hooks {
     kernel.withNames(join(runDir, `gate-${process.pid}`), (pathOf) => {
       this.pathOf = pathOf;
       try {
-        if (!this.hasPair) this.attachPair();
+        if (!this.hasPair) {
+          this.attachPair();
+          this.attachLoopback();
+        }
         use();
       } finally {
         this.pathOf = null;
@@ -87,14 +92,18 @@ export class Hooks {
 
   /**
    * What the engine turns home of this host's own packets (answers of REJECT, DNAT to an own address)
-   * comes in by `lo` with an own source, which IPv4 takes for a martian otherwise.
+   * comes in by `lo` with an own source, or for 127.0.0.1, which IPv4 takes for martians otherwise.
    */
   letOwnComeHome(): void {
-    const file = '/proc/sys/net/ipv4/conf/lo/accept_local';
+    for (const setting of ['accept_local', 'route_localnet']) this.setOfLoopback(setting);
+  }
+
+  private setOfLoopback(setting: string): void {
+    const file = `/proc/sys/net/ipv4/conf/${LOOPBACK}/${setting}`;
     const value = readFileSync(file, 'utf8').trim();
     if (value === '1') return;
     const write = (to: string): string[] => ['sh', '-c', `echo ${to} >${file}`];
-    this.apply({ what: `${file} = 1`, device: 'lo', run: write('1'), undo: write(value) });
+    this.apply({ what: `${file} = 1`, device: LOOPBACK, run: write('1'), undo: write(value) });
   }
 
   /** Puts the programs at both hooks of a managed interface. */
@@ -138,6 +147,12 @@ export class Hooks {
     this.attach(PUNT0, 'ingress', 'reentry');
     this.attach(PUNT1, 'ingress', 'segments');
     this.hasPair = true;
+  }
+
+  /** Everything else passes there, and where the daemon is gone too. */
+  private attachLoopback(): void {
+    this.makeRoom(LOOPBACK);
+    this.attach(LOOPBACK, 'egress', this.parts.onExit === 'open' ? 'entry_loopback' : 'loopback');
   }
 
   private needFree(name: string): void {

@@ -10,15 +10,15 @@
  */
 
 /** Changes with every change of anything in this file: older memory is not adopted. */
-export const LAYOUT_VERSION = 1;
+export const LAYOUT_VERSION = 2;
 /** "PHG1": the first word of the configuration. */
 export const CONFIG_MAGIC = 0x31474850;
 
 /**
- * One flow: a tracked connection, both directions. 26 words, 104 bytes. An IPv6 flow takes two units:
+ * One flow: a tracked connection, both directions. 28 words, 112 bytes. An IPv6 flow takes two units:
  * the second one, its annex, holds the address words that do not fit the first.
  */
-export const FLOW_WORDS = 26;
+export const FLOW_WORDS = 28;
 export const FlowWord = {
   /** protocol | family << 8 | scale of original << 16 | scale of reply << 20 | `FlowFlag` << 24. */
   Meta: 0,
@@ -36,6 +36,8 @@ export const FlowWord = {
   Paths: 17,
   /** `SideWord`s of what the original direction has sent, then of the reply direction. */
   Sides: 18,
+  /** `FlowAction.Acks`: the timestamp (TSval) that passed last, original direction, then reply; 0: none. */
+  Stamps: 26,
 } as const;
 
 /** Words of one direction. */
@@ -43,7 +45,7 @@ export const DIRECTION_WORDS = 4;
 export const DirectionWord = {
   /** Kernel index of the way in << 8 | `FlowAction`; 0: not taken over. For host's own packets the way out. */
   Way: 0,
-  /** Generation << 16 | number of the hop. */
+  /** Generation << 16 | number of the hop, or of the host's own packets their mark. */
   Hop: 1,
   /** Packets since they were last collected. */
   Packets: 2,
@@ -74,12 +76,14 @@ export const FlowAction = {
   Out: 3,
   /** Known to the engine, which keeps it: punted through the ring for known connections. */
   Punt: 4,
+  /** As Forward, but only TCP segments without data that acknowledge more than any before. */
+  Acks: 5,
 } as const;
 export const ACTION_MASK = 0x0f;
 
 /** Bits of `FlowWord.Meta` from bit 24 on. */
 export const FlowFlag = {
-  /** TCP: segments outside the windows go to the engine. */
+  /** TCP: segments outside the windows go to the engine; without it they pass, and teach nothing. */
   CheckWindow: 1,
   /** TCP: the original direction (the reply direction) did not permit SACK: none sent to it counts. */
   OriginalNoSack: 2,
@@ -140,10 +144,21 @@ export const ConfigWord = {
   Mark: 8,
   /** Units in the map of flows. */
   Units: 9,
+  /** Entries of the map of what is watched on `lo`. */
+  Watched: 10,
 } as const;
 
+/**
+ * Key of the map of what is watched on `lo`: packets of these ends go to the engine. As in the packet,
+ * but for the kind: protocol | family << 8.
+ */
+export const WATCH_KEY_WORDS = 10;
+export const WatchKeyWord = { Source: 0, Destination: 4, Ports: 8, Kind: 9 } as const;
+/** Connections that OUTPUT has turned back to this host, at once. */
+export const MOST_WATCHED = 65_536;
+
 /** Slots of the map of programs that the entries at the hooks call. */
-export const ProgramSlot = { Ingress: 0, Egress: 1 } as const;
+export const ProgramSlot = { Ingress: 0, Egress: 1, Loopback: 2 } as const;
 
 /**
  * What is punted comes as a record in a ring (BPF_MAP_TYPE_RINGBUF): 16 bytes of `PuntWord`s, then
@@ -153,11 +168,12 @@ export const PUNT_HEADER_BYTES = 16;
 export const PuntWord = {
   /** Bytes of frame. */
   Length: 0,
-  /** Kernel index of the interface it came in by, or is to leave by. */
-  Ifindex: 1,
-  Flags: 2,
+  /** Kernel index of the interface it came in by, or is to leave by, << 8 | `PuntFlag`. */
+  Way: 1,
   /** Owner of the sending socket, for the host's own packets; -1 where there is none. */
-  Uid: 3,
+  Uid: 2,
+  /** Mark of the host's own packets (SO_MARK), else 0. */
+  Mark: 3,
 } as const;
 export const PuntFlag = {
   /** Sent by this host: caught at egress. */
@@ -174,7 +190,7 @@ export const PUNT_RECORD_BYTES = [120, 504, 1608, 9264] as const;
  * Forward: source MAC 02, 00, number of the hop (4 bytes, network order).
  * Up: source MAC: what the destination MAC shall be. Goes up the stack as received on the interface.
  * Segment (made by the program, punt0 to punt1): what is to be punted, in the destination MAC where
- * it came in, in the source MAC where it is this host's own (there 06 in place of 02).
+ * it came in, in the source MAC where it is this host's own (there 07 in place of 02).
  */
 export const ReentryOp = { Forward: 1, Up: 2, Segment: 3 } as const;
 
@@ -204,5 +220,6 @@ export const mapNames = [
   'known_ring',
   'other_ring',
   'programs',
+  'watched',
 ] as const;
 export type MapName = (typeof mapNames)[number];

@@ -86,6 +86,14 @@ export class FtpHelper implements Helper {
     return this.hardened.handle(packet, row, direction);
   }
 
+  /**
+   * True while segments without data that acknowledge something new need not be seen: none of their
+   * numbers would be changed, and nothing waits for them.
+   */
+  isQuiet(row: number): boolean {
+    return this.mode === 'kernel' || this.hardened.isQuiet(row);
+  }
+
   /** A packet that has gone already: it is followed, not changed. */
   observe(packet: Packet, row: number, direction: DirectionCode): void {
     if (this.mode === 'kernel') this.kernel.handle(packet, row, direction);

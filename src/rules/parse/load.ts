@@ -29,6 +29,8 @@ export interface LoadOptions {
   readonly counters?: boolean;
   /** What is read and not carried out is an error, not a warning. */
   readonly strict?: boolean;
+  /** Whether the datapath holds the host's own packets back: see `unenforcedParts`. */
+  readonly holdsOutput?: boolean;
 }
 
 export interface LoadResult {
@@ -78,7 +80,7 @@ export function loadRuleFiles(
   // A rule that could not be read may be what makes the rest look wrong, so this comes last.
   if (errors.length === 0) errors.push(...checkRuleSet(ruleSet, options.helpers ?? ['ftp']));
   if (errors.length === 0) {
-    const found = [...warnOfUnenforced(ruleSet), ...warnOfDirectives(ruleSet)];
+    const found = [...warnOfUnenforced(ruleSet, options.holdsOutput), ...warnOfDirectives(ruleSet)];
     if (options.strict) errors.push(...found.map(asError));
     else warnings.push(...found);
   }

@@ -24,6 +24,8 @@ export interface ListOptions {
   readonly exact?: boolean;
   readonly lineNumbers?: boolean;
   readonly services?: ServiceTable;
+  /** What is marked as not enforced goes by it: see `unenforcedParts`. */
+  readonly holdsOutput?: boolean;
 }
 
 /** Behind rules of which something is not carried out; iptables has no such mark. */
@@ -110,7 +112,7 @@ function ruleRow(
   if (jump.kind === 'chain' && jump.goto) text += '[goto] ';
   for (const match of rule.matches) text += match.listText(view);
   if (jump.kind === 'target') text += jump.target.listText(view);
-  if (unenforcedParts(rule).length > 0) text += NOT_ENFORCED;
+  if (unenforcedParts(rule, options.holdsOutput).length > 0) text += NOT_ENFORCED;
   return `${text}\n`;
 }
 

@@ -1,7 +1,14 @@
 /** The tests of the gateway benchmark: what each one does to the lab, and what it brings home. */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Lab } from '../../live/harness.ts';
-import { type Figures, loadClient, serverFigures, withLoadServer } from './load.ts';
+import {
+  type Figures,
+  lastFigures,
+  loadClient,
+  startLoadServer,
+  waitingClient,
+  withLoadServer,
+} from './load.ts';
 import { bytesPerConnection } from './memory.ts';
 import { ports, udpPorts } from './rules.ts';
 import type { RunningSide } from './sides.ts';
@@ -13,14 +20,28 @@ export interface Bench {
   readonly seconds: number;
 }
 
+/** Measures, and resolves to the figures. Throws where anything went wrong. */
+export type Run = () => Promise<Figures>;
+
 export interface BenchCase {
+  readonly name: string;
+  readonly offloads: boolean;
+  /**
+   * What takes time but not the machine, done while other things may be measured; resolves to the
+   * measurement itself, which may be some seconds off.
+   */
+  begin(bench: Bench): Promise<Run>;
+}
+
+/** Tests that share a lab and a gateway, since none leaves anything that the next one could feel. */
+export interface BenchSet {
   readonly name: string;
   /** Rules of FORWARD before those that match. */
   readonly rulesBefore: number;
-  readonly offloads: boolean;
   /** Connections that the side is told to make room for; null: its own default. */
   readonly connections: number | null;
-  run(bench: Bench): Promise<Figures>;
+  /** The ones without offloads come last. */
+  readonly cases: readonly BenchCase[];
 }
 
 const GIBIBYTE = 1024 ** 3;
@@ -42,8 +63,7 @@ const time = ({ seconds }: Bench, warmUp = WARM_UP) => ['-t', `${seconds}`, '-w'
 
 async function tcp(bench: Bench, part: string, port: number, options: readonly string[]) {
   const client = () => loadClient(bench.lab, part, ['-p', `${port}`, ...options]);
-  const { result } = await withLoadServer(bench.lab, 'tcp-server', ['-p', `${ports.tcp}`], client);
-  return result;
+  return await withLoadServer(bench.lab, 'tcp-server', ['-p', `${ports.tcp}`], client);
 }
 
 const bulk = (bench: Bench) => tcp(bench, 'tcp-bulk', ports.tcp + 1, time(bench));
@@ -56,8 +76,7 @@ const connects = (bench: Bench) =>
 
 async function ftp(bench: Bench, options: readonly string[]): Promise<Figures> {
   const client = () => loadClient(bench.lab, 'ftp-client', options);
-  const { result } = await withLoadServer(bench.lab, 'ftp-server', [], client);
-  return result;
+  return await withLoadServer(bench.lab, 'ftp-server', [], client);
 }
 
 const file = (bench: Bench) => ftp(bench, [...time(bench), '-s', `${GIBIBYTE}`]);
@@ -72,21 +91,35 @@ const sessions = (bench: Bench, more: readonly string[]) =>
     ...more,
   ]);
 
-/** Packets per second that arrive over `flows` established flows, spread over this many ports. */
-async function udpPackets(bench: Bench, flows: number, portCount: number): Promise<number> {
+/**
+ * Establishes `flows` flows over this many ports. Resolves to what counts the packets per second
+ * that arrive over them; they are older than two seconds by then, and answered a second time.
+ */
+async function beginUdp(bench: Bench, flows: number, portCount: number) {
+  const { lab, side } = bench;
   const place = ['-p', `${ports.udp}`, '-n', `${portCount}`];
-  const client = async () => {
-    await loadClient(bench.lab, 'udp-client', [...place, '-f', `${flows}`, ...time(bench)]);
+  const options = [...place, '-f', `${flows}`, ...time(bench), ...(side.tracks ? [] : ['-N'])];
+  const server = await startLoadServer(lab, 'udp-server', place);
+  const flood = await waitingClient(lab, 'udp-client', options);
+  return async () => {
+    await flood();
     // What stands in the receiver's buffers is still read.
     await pause(200);
+    const { packets = 0, seconds = 0 } = lastFigures(await server.stop());
+    // Arrivals may take longer than sending did; where they took less, there was a stall.
+    return packets / Math.max(seconds, bench.seconds);
   };
-  const { server } = await withLoadServer(bench.lab, 'udp-server', place, client);
-  const { packets = 0, seconds = 0 } = serverFigures(server);
-  // Arrivals may take longer than sending did; where they took less, there was a stall.
-  return packets / Math.max(seconds, bench.seconds);
 }
 
-const udp = async (bench: Bench) => ({ packetsPerSecond: await udpPackets(bench, 1, 1) });
+async function udp(bench: Bench): Promise<Run> {
+  const count = await beginUdp(bench, 1, 1);
+  return async () => ({ packetsPerSecond: await count() });
+}
+
+async function udpPackets(bench: Bench, flows: number): Promise<number> {
+  const count = await beginUdp(bench, flows, udpPorts);
+  return await count();
+}
 
 /**
  * The same packets over few flows and over many, and what the many cost in memory. The tables are
@@ -94,9 +127,9 @@ const udp = async (bench: Bench) => ({ packetsPerSecond: await udpPackets(bench,
  */
 async function flows(bench: Bench): Promise<Figures> {
   const { side } = bench;
-  const few = await udpPackets(bench, FEW_FLOWS, udpPorts);
+  const few = await udpPackets(bench, FEW_FLOWS);
   const before = { memory: side.memory(), connections: await side.connections() };
-  const many = await udpPackets(bench, MANY_FLOWS, udpPorts);
+  const many = await udpPackets(bench, MANY_FLOWS);
   const after = { memory: side.memory(), connections: await side.connections() };
   const figures = { fewFlows: few, manyFlows: many, costRatio: few / many };
   if (before.memory === null || after.memory === null) return figures;
@@ -107,22 +140,49 @@ async function flows(bench: Bench): Promise<Figures> {
   return { ...figures, bytes: bytesPerConnection(before.memory, after.memory, added) };
 }
 
-const plain = { rulesBefore: 0, offloads: true, connections: null };
-const manyRules = { ...plain, rulesBefore: 10_000 };
+/** A test with nothing to be done ahead of it. */
+const plain = (name: string, run: (bench: Bench) => Promise<Figures>): BenchCase => ({
+  name,
+  offloads: true,
+  begin: async (bench) => () => run(bench),
+});
 
-export const benchCases: readonly BenchCase[] = [
-  { ...plain, name: 'bulk', run: bulk },
-  { ...plain, name: 'file', run: file },
-  { ...plain, name: 'bulk-plain', offloads: false, run: bulk },
-  { ...plain, name: 'udp', run: udp },
-  { ...plain, name: 'latency', run: latency },
-  { ...manyRules, name: 'bulk-rules', run: bulk },
-  { ...manyRules, name: 'file-rules', run: file },
-  { ...manyRules, name: 'bulk-plain-rules', offloads: false, run: bulk },
-  { ...manyRules, name: 'udp-rules', run: udp },
-  { ...manyRules, name: 'latency-rules', run: latency },
-  { ...plain, name: 'pasv', run: (bench) => sessions(bench, []) },
-  { ...plain, name: 'port', run: (bench) => sessions(bench, ['-A']) },
-  { ...plain, name: 'connects', run: connects },
-  { ...plain, name: 'flows', connections: ROOM_FOR_FLOWS, run: flows },
+/** What leaves nothing behind but a few connections. `suffix` of the names of the tests. */
+const lightCases = (suffix: string): readonly BenchCase[] => [
+  plain(`bulk${suffix}`, bulk),
+  plain(`file${suffix}`, file),
+  plain(`latency${suffix}`, latency),
+  { name: `udp${suffix}`, offloads: true, begin: udp },
+  { ...plain(`bulk-plain${suffix}`, bulk), offloads: false },
 ];
+
+const noRules = { rulesBefore: 0, connections: null };
+
+/** A set of its own for a test that takes ports up. */
+const alone = (benchCase: BenchCase): BenchSet => ({
+  ...noRules,
+  name: benchCase.name,
+  cases: [benchCase],
+});
+
+/** A round is these in turn. The labs of a set, one for each side, are set up together. */
+export const benchSets: readonly BenchSet[] = [
+  { ...noRules, name: 'light', cases: lightCases('') },
+  { ...noRules, name: 'rules', rulesBefore: 10_000, cases: lightCases('-rules') },
+  alone(plain('pasv', (bench) => sessions(bench, []))),
+  alone(plain('port', (bench) => sessions(bench, ['-A']))),
+  alone(plain('connects', connects)),
+  { ...alone(plain('flows', flows)), connections: ROOM_FOR_FLOWS },
+];
+
+/** Names of all tests, in the order in which they run. */
+export const testNames: readonly string[] = benchSets.flatMap(({ cases }) =>
+  cases.map(({ name }) => name),
+);
+
+/** The sets with these tests alone; what is empty without the others is left out. */
+export function setsOf(tests: readonly string[]): BenchSet[] {
+  return benchSets
+    .map((set) => ({ ...set, cases: set.cases.filter(({ name }) => tests.includes(name)) }))
+    .filter(({ cases }) => cases.length > 0);
+}

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { describe, test } from 'node:test';
+import { afterEach, describe, test } from 'node:test';
 import { hasProgram } from '../../live/harness.ts';
-import { buildLoad, type Figures, loadProgram, serverFigures } from './load.ts';
+import { buildLoad, type Figures, lastFigures, loadProgram } from './load.ts';
 
 /** An address of the loopback network for this process alone, so that ports are free. */
 const address = `127.${100 + ((process.pid >> 16) & 63)}.${(process.pid >> 8) & 255}.${process.pid & 255}`;
@@ -16,11 +16,23 @@ async function finish(child: ReturnType<typeof spawn>): Promise<Figures | null> 
   const [code] = await once(child, 'close');
   assert.equal(code, 0);
   const line = text.trim().split('\n').at(-1) ?? '';
-  return line.startsWith('{') ? serverFigures(line) : null;
+  return line.startsWith('{') ? lastFigures(line) : null;
 }
 
-const start = (part: string, options: readonly string[]) =>
-  spawn(loadProgram, [part, '-a', address, ...options], { stdio: ['ignore', 'pipe', 'inherit'] });
+const children = new Set<ReturnType<typeof spawn>>();
+
+function start(part: string, options: readonly string[]) {
+  const argv = [part, '-a', address, ...options];
+  const child = spawn(loadProgram, argv, { stdio: ['ignore', 'pipe', 'inherit'] });
+  children.add(child);
+  child.once('close', () => children.delete(child));
+  return child;
+}
+
+/** A test that fails must not leave a server behind, which this process would wait for. */
+function killChildren(): void {
+  for (const child of children) child.kill('SIGKILL');
+}
 
 /** A client against its server: what both print at their end. */
 async function play(
@@ -40,6 +52,7 @@ const skip = hasProgram('cc') ? false : 'missing: cc (scripts/setup.sh installs 
 
 describe('the load generator, over the loopback interface', { skip }, async () => {
   if (skip === false) await buildLoad();
+  afterEach(killChildren);
   const ftpPort = '2121';
 
   for (const [mode, ...options] of [['PASV'], ['PORT', '-A']]) {
@@ -68,14 +81,43 @@ describe('the load generator, over the loopback interface', { skip }, async () =
     assert.ok(connects.client.done! > 0);
   });
 
-  test('UDP: every flow answers, and what comes in is counted', async () => {
+  const timing = ['-t', '0.1', '-w', '0.02'];
+
+  test('UDP: a client that waits goes on at the signal; every flow answers, and all is counted', async () => {
     const place = ['-p', '6001', '-n', '3'];
-    const { client, server } = await play(
-      ['udp-server', ...place],
-      ['udp-client', ...place, '-f', '12'],
-    );
+    const server = start('udp-server', place);
+    await once(server.stdout!, 'data');
+    const served = finish(server);
+    const client = start('udp-client', [...place, '-f', '12', '-G', ...timing]);
+    await once(client.stdout!, 'data');
+    const got = finish(client);
+    client.kill('SIGUSR1');
+    const { errors, flows } = (await got)!;
+    assert.deepEqual({ errors, flows }, { errors: 0, flows: 12 });
+    server.kill('SIGTERM');
+    assert.ok((await served)!.packets! > 0);
+  });
+
+  test('UDP: before the signal there are no packets but echoes', async () => {
+    const place = ['-p', '6011', '-n', '1'];
+    const server = start('udp-server', place);
+    await once(server.stdout!, 'data');
+    const served = finish(server);
+    const client = start('udp-client', [...place, '-G', ...timing]);
+    const [said] = (await once(client.stdout!, 'data')) as [Buffer];
+    assert.equal(said.toString(), 'ready\n');
+    server.kill('SIGTERM');
+    assert.equal((await served)!.packets, 0);
+    client.kill('SIGKILL');
+    await once(client, 'close');
+  });
+
+  test('UDP: no echoes where nothing tracks the flows', async () => {
+    const place = ['-p', '6021', '-n', '2'];
+    const options = [...place, '-f', '4', '-N'];
+    const { client, server } = await play(['udp-server', ...place], ['udp-client', ...options]);
     assert.equal(client.errors, 0);
-    assert.equal(client.flows, 12);
+    assert.ok(client.establishSeconds! < 0.1);
     assert.ok(server!.packets! > 0);
   });
 });

@@ -1,45 +1,30 @@
-/** The rounds: every test on every side in turn, each in a lab of its own. */
-import { withLab } from '../../live/harness.ts';
-import { type BenchCase, benchCases } from './cases.ts';
+/** The rounds: every test on every side in turn. */
+import type { BenchCase, BenchSet, Run } from './cases.ts';
+import { setsOf } from './cases.ts';
 import type { Figures } from './load.ts';
+import { CannotStart, messageOf, type OpenLab, openLab } from './open-lab.ts';
 import type { BenchOptions } from './options.ts';
-import { prepareLab } from './prepare-lab.ts';
 import { describeMachine, type Failure, type FigureTable, type Results } from './results.ts';
-import { benchRules } from './rules.ts';
-import { type SideName, startSide } from './sides.ts';
+import type { SideName } from './sides.ts';
 
 /** Measured seconds of the run before the first round, which wakes the machine and counts for nothing. */
 const FIRST_RUN_SECONDS = 0.3;
 
-class CannotStart extends Error {}
-
-/** One test on one side, in a fresh lab. Throws CannotStart where the side is not there. */
-function measureOnce(test: BenchCase, name: SideName, seconds: number): Promise<Figures> {
-  return withLab('bench', { ftpd: false }, async (lab) => {
-    await prepareLab(lab, test.offloads);
-    const request = { rules: benchRules(test.rulesBefore), connections: test.connections };
-    const side = await startSide(name, lab, request).catch((error: unknown) => {
-      throw new CannotStart(messageOf(error), { cause: error });
-    });
-    const figures = await test.run({ lab, side, seconds });
-    await side.stop();
-    return figures;
-  });
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+/** A test that has begun on one side; null where that has failed. */
+interface Begun {
+  readonly open: OpenLab;
+  readonly run: Run | null;
 }
 
 /** Sides take turns in being first, so that none always runs on a machine that others have heated. */
-function turnOf<T>(items: readonly T[], round: number): T[] {
+export function turnOf<T>(items: readonly T[], round: number): T[] {
   const first = round % items.length;
   return [...items.slice(first), ...items.slice(0, first)];
 }
 
 /** Plain routing is a reference for the ends: every third round is enough, and it has no rules. */
-function takesPart(side: SideName, test: BenchCase, round: number): boolean {
-  return side !== 'routing' || (round % 3 === 0 && test.rulesBefore === 0);
+export function takesPart(side: SideName, set: BenchSet, round: number): boolean {
+  return side !== 'routing' || (round % 3 === 0 && set.rulesBefore === 0);
 }
 
 export class Measurement {
@@ -48,6 +33,8 @@ export class Measurement {
   readonly #figures: FigureTable = {};
   readonly #failures: Failure[] = [];
   readonly #absent = new Set<SideName>();
+  /** Milliseconds of the present round in which labs were set up or taken down. */
+  #settingUpMs = 0;
 
   constructor(options: BenchOptions, say: (line: string) => void) {
     this.#options = options;
@@ -58,9 +45,9 @@ export class Measurement {
   async run(): Promise<Results> {
     const begun = new Date();
     const { sides, minutes, seconds, tests } = this.#options;
-    const cases = benchCases.filter(({ name }) => tests.includes(name));
-    await this.#firstRun(cases);
-    const done = await this.#rounds(cases, begun.getTime() + minutes * 60_000);
+    const sets = setsOf(tests);
+    await this.#firstRun(sets);
+    const done = await this.#rounds(sets, begun.getTime() + minutes * 60_000);
     return {
       version: 1,
       begun: begun.toISOString(),
@@ -75,8 +62,8 @@ export class Measurement {
   }
 
   /** How many rounds there were: fewer than asked for where one more might end after `limitMs`. */
-  async #rounds(cases: readonly BenchCase[], limitMs: number): Promise<number> {
-    const { sides, rounds } = this.#options;
+  async #rounds(sets: readonly BenchSet[], limitMs: number): Promise<number> {
+    const { rounds } = this.#options;
     let longestMs = 0;
     for (let round = 0; round < rounds; round++) {
       const begunMs = Date.now();
@@ -84,25 +71,31 @@ export class Measurement {
         this.#say(`${round} of ${rounds} rounds: the time is up (--minutes)`);
         return round;
       }
-      for (const test of cases) {
-        for (const side of turnOf(sides, round)) {
-          if (takesPart(side, test, round)) await this.#measure(test, side, round);
-        }
-      }
-      longestMs = Math.max(longestMs, Date.now() - begunMs);
+      this.#settingUpMs = 0;
+      for (const set of sets) await this.#set(set, await this.#openAll(set, round), round);
+      const tookMs = Date.now() - begunMs;
+      longestMs = Math.max(longestMs, tookMs);
+      const [took, settingUp] = [tookMs, this.#settingUpMs].map((ms) => (ms / 1000).toFixed(1));
+      this.#say(`round ${round + 1} took ${took} s, ${settingUp} of it labs and gateways`);
     }
     return rounds;
   }
 
   /** A side that cannot start here is left out from now on. */
-  async #firstRun(cases: readonly BenchCase[]): Promise<void> {
-    const [test] = cases;
-    if (test === undefined) return;
+  async #firstRun(sets: readonly BenchSet[]): Promise<void> {
+    const [set] = sets;
+    const test = set?.cases[0];
+    if (set === undefined || test === undefined) return;
     for (const side of this.#options.sides) {
       try {
-        await measureOnce(test, side, FIRST_RUN_SECONDS);
+        const open = await openLab(set, side, FIRST_RUN_SECONDS);
+        try {
+          await this.#runOn(open, test, await test.begin(open.bench));
+        } finally {
+          await open.close();
+        }
       } catch (error) {
-        this.#fail(side, test, 0, error);
+        this.#fail(side, test.name, 0, error);
         if (error instanceof CannotStart) this.#leaveOut(side);
       }
     }
@@ -113,17 +106,87 @@ export class Measurement {
     this.#say(`${side} cannot start and is left out`);
   }
 
-  async #measure(test: BenchCase, side: SideName, round: number): Promise<void> {
-    if (this.#absent.has(side)) return;
+  /** In the order in which the sides have their turn. */
+  async #openAll(set: BenchSet, round: number): Promise<OpenLab[]> {
+    const sides = turnOf(this.#options.sides, round).filter(
+      (side) => !this.#absent.has(side) && takesPart(side, set, round),
+    );
+    const opening = () => Promise.all(sides.map((side) => this.#open(set, side, round)));
+    return (await this.#settingUp(opening)).filter((lab) => lab !== null);
+  }
+
+  async #settingUp<T>(work: () => Promise<T>): Promise<T> {
+    const begunMs = Date.now();
+    try {
+      return await work();
+    } finally {
+      this.#settingUpMs += Date.now() - begunMs;
+    }
+  }
+
+  async #open(set: BenchSet, side: SideName, round: number): Promise<OpenLab | null> {
+    try {
+      return await openLab(set, side, this.#options.seconds);
+    } catch (error) {
+      this.#fail(side, namesOf(set), round + 1, error);
+      return null;
+    }
+  }
+
+  /** Test after test, each on all sides; a lab is taken down after its last one. */
+  async #set(set: BenchSet, labs: readonly OpenLab[], round: number): Promise<void> {
+    const [first] = set.cases;
+    let begun = first === undefined ? [] : await this.#begin(first, labs, round);
+    for (const [index, test] of set.cases.entries()) {
+      const next = set.cases[index + 1];
+      // Ahead of time, so that flows of the next test grow old while this one is measured.
+      const following = next === undefined ? [] : await this.#begin(next, labs, round);
+      for (const { open, run } of begun) {
+        if (run !== null) await this.#measure(open, test, run, round);
+        if (next === undefined) await this.#close(open, round);
+      }
+      begun = following;
+    }
+  }
+
+  async #begin(test: BenchCase, labs: readonly OpenLab[], round: number): Promise<Begun[]> {
+    const begun: Begun[] = [];
+    for (const open of labs) {
+      const run = await test.begin(open.bench).catch((error: unknown) => {
+        this.#fail(open.side, test.name, round + 1, error);
+        return null;
+      });
+      begun.push({ open, run });
+    }
+    return begun;
+  }
+
+  async #runOn(open: OpenLab, test: BenchCase, run: Run): Promise<Figures> {
+    if (!test.offloads) await open.withoutOffloads();
+    const figures = await run();
+    open.bench.side.check();
+    return figures;
+  }
+
+  async #measure(open: OpenLab, test: BenchCase, run: Run, round: number): Promise<void> {
+    const { side } = open;
     const begun = performance.now();
     try {
-      const figures = await measureOnce(test, side, this.#options.seconds);
+      const figures = await this.#runOn(open, test, run);
       this.#keep(test.name, side, figures);
       const shown = Object.entries(figures).map(([name, value]) => `${name} ${+value.toFixed(2)}`);
       const took = ((performance.now() - begun) / 1000).toFixed(1);
       this.#say(`round ${round + 1}  ${test.name}  ${side}: ${shown.join(', ')} (${took} s)`);
     } catch (error) {
-      this.#fail(side, test, round + 1, error);
+      this.#fail(side, test.name, round + 1, error);
+    }
+  }
+
+  async #close(open: OpenLab, round: number): Promise<void> {
+    try {
+      await this.#settingUp(() => open.close());
+    } catch (error) {
+      this.#fail(open.side, namesOf(open.set), round + 1, error);
     }
   }
 
@@ -137,10 +200,14 @@ export class Measurement {
     }
   }
 
-  #fail(side: SideName, test: BenchCase, round: number, error: unknown): void {
+  #fail(side: SideName, test: string, round: number, error: unknown): void {
     const message = messageOf(error);
-    this.#failures.push({ side, test: test.name, round, message });
+    this.#failures.push({ side, test, round, message });
     const when = round === 0 ? 'before the first round' : `round ${round}`;
-    this.#say(`FAILED, ${when}: ${test.name}, ${side}: ${message}`);
+    this.#say(`FAILED, ${when}: ${test}, ${side}: ${message}`);
   }
+}
+
+function namesOf(set: BenchSet): string {
+  return set.cases.map(({ name }) => name).join('+');
 }

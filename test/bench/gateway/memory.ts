@@ -34,12 +34,22 @@ export function kernelMemory(): MemoryReading {
 /** BPF_MAP_TYPE_ARRAY: flows, buckets, hops. Rings have another type; they belong to no connection. */
 const MAP_TYPE_ARRAY = 2;
 
+/** Empty where it is gone: a process closes files, such as a control connection, while others look. */
+function readIfThere(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
+    throw error;
+  }
+}
+
 /** Memory of the array maps that this process holds. */
 function arrayMapBytes(pid: number): number {
   const dir = `/proc/${pid}/fdinfo`;
   const bytesById = new Map<string, number>();
   for (const fd of readdirSync(dir)) {
-    const text = readFileSync(`${dir}/${fd}`, 'utf8');
+    const text = readIfThere(`${dir}/${fd}`);
     const field = (name: string) => new RegExp(`^${name}:\\s+(\\d+)$`, 'm').exec(text)?.[1];
     const id = field('map_id');
     if (id !== undefined && Number(field('map_type')) === MAP_TYPE_ARRAY) {

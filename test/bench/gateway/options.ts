@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { repositoryRoot } from '../../live/harness.ts';
-import { benchCases } from './cases.ts';
+import { testNames } from './cases.ts';
 import { type SideName, sideNames } from './sides.ts';
 
 export interface BenchOptions {
@@ -11,7 +11,7 @@ export interface BenchOptions {
   readonly seconds: number;
   /** No round begins that would probably end after this. */
   readonly minutes: number;
-  /** Names of tests, in the order of `benchCases`. */
+  /** Names of tests, in the order in which they run. */
   readonly tests: readonly string[];
   /** Sides in the order in which they first run; the first one is what the others are held against. */
   readonly sides: readonly SideName[];
@@ -38,14 +38,13 @@ export const usage = `Usage: npm run bench -- gateway [OPTION...]
   --markdown              print the table for docs/performance.md
   --from FILE             print the results of an earlier run
 
-Tests: ${benchCases.map(({ name }) => name).join(', ')}
+Tests: ${testNames.join(', ')}
 `;
 
 /** Throws a UsageError. */
 export function readOptions(argv: readonly string[]): BenchOptions {
   const values = parse(argv);
-  const names = benchCases.map(({ name }) => name);
-  const tests = values.only === undefined ? names : choose('test', values.only, names);
+  const tests = values.only === undefined ? testNames : choose('test', values.only, testNames);
   return {
     rounds: number('--rounds', values.rounds ?? '5', /^[1-9]\d?$/),
     seconds: number(
@@ -54,7 +53,7 @@ export function readOptions(argv: readonly string[]): BenchOptions {
       /^(?:[1-9]|0?\.[1-9]|[1-9]\.\d|[1-5]\d)$/,
     ),
     minutes: number('--minutes', values.minutes ?? '10', /^[1-9]\d{0,2}$/),
-    tests: names.filter((name) => tests.includes(name)),
+    tests: testNames.filter((name) => tests.includes(name)),
     sides: choose('datapath', values.datapath ?? 'kernel,gate,routing', sideNames),
     jsonPath: values.json ?? join(repositoryRoot, '.out', 'bench', 'gateway.json'),
     markdown: values.markdown ?? false,

@@ -28,7 +28,7 @@ async function macOf(lab: Lab, place: Place, link: string): Promise<string> {
   return shown.address;
 }
 
-export async function prepareLab(lab: Lab, offloads: boolean): Promise<void> {
+export async function prepareLab(lab: Lab): Promise<void> {
   for (const [place, dev, address, otherPlace, otherDev] of neighbours) {
     const mac = await macOf(lab, otherPlace, otherDev);
     const entry = [address, 'lladdr', mac, 'dev', dev, 'nud', 'permanent'];
@@ -39,12 +39,16 @@ export async function prepareLab(lab: Lab, offloads: boolean): Promise<void> {
     const settings = ['net.ipv4.ip_local_port_range=10000 65000', 'net.ipv4.tcp_tw_reuse=1'];
     await mustRunIn(lab, place, ['sysctl', '-qw', ...settings]);
   }
-  if (offloads) return;
+}
+
+/**
+ * Checksum and segmentation offloads of all four interfaces. There is no way back: what veth has on
+ * by itself differs from one Linux to the next.
+ */
+export async function switchOffloadsOff(lab: Lab): Promise<void> {
+  const switches = offloadFeatures.flatMap((feature) => [feature, 'off']);
   for (const [place, names] of links) {
-    for (const name of names) {
-      const switches = offloadFeatures.flatMap((feature) => [feature, 'off']);
-      await mustRunIn(lab, place, ['ethtool', '-K', name, ...switches]);
-    }
+    for (const name of names) await mustRunIn(lab, place, ['ethtool', '-K', name, ...switches]);
   }
 }
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { benchCases } from './cases.ts';
+import { benchSets, setsOf, testNames } from './cases.ts';
+import { takesPart, turnOf } from './measure.ts';
 import { bytesPerConnection } from './memory.ts';
 import { readOptions, UsageError } from './options.ts';
 import { ownCostRatio } from './own-cost.ts';
@@ -87,9 +88,8 @@ describe('the report of the gateway benchmark', () => {
   });
 
   test('every row names a test', () => {
-    const names = benchCases.map(({ name }) => name);
     assert.deepEqual(
-      rows.map((row) => row.test).filter((name) => !names.includes(name)),
+      rows.map((row) => row.test).filter((name) => !testNames.includes(name)),
       [],
     );
   });
@@ -99,6 +99,7 @@ describe('the gateway benchmark', () => {
   test('reads its options, and keeps the order of the tests', () => {
     const options = readOptions(['--only', 'udp,bulk', '--datapath', 'kernel,capture']);
     assert.deepEqual(options.tests, ['bulk', 'udp']);
+    assert.deepEqual(readOptions([]).tests, testNames);
     assert.deepEqual(options.sides, ['kernel', 'capture']);
     assert.equal(options.rounds, 5);
   });
@@ -113,6 +114,42 @@ describe('the gateway benchmark', () => {
     ]) {
       assert.throws(() => readOptions(argv), UsageError, argv.join(' '));
     }
+  });
+
+  test('of a set only the tests asked for remain, and no empty set', () => {
+    const names = (tests: readonly string[]) =>
+      setsOf(tests).map(({ cases }) => cases.map(({ name }) => name));
+    assert.deepEqual(names(['udp-rules', 'bulk', 'udp']), [['bulk', 'udp'], ['udp-rules']]);
+    assert.deepEqual(names(['connects', 'latency']), [['latency'], ['connects']]);
+    assert.deepEqual(setsOf(testNames), benchSets);
+  });
+
+  test('what takes ports up has a lab of its own, and offloads go off only at the end of a set', () => {
+    const sets = benchSets;
+    assert.equal(new Set(sets.map(({ name }) => name)).size, sets.length);
+    assert.equal(new Set(testNames).size, testNames.length);
+    for (const name of ['pasv', 'port', 'connects', 'flows']) {
+      const set = sets.find(({ cases }) => cases.some((one) => one.name === name));
+      assert.equal(set?.cases.length, 1, name);
+    }
+    for (const { name, cases } of sets) {
+      const without = cases.map(({ offloads }) => !offloads);
+      assert.ok(!without.includes(true) || without.indexOf(true) === cases.length - 1, name);
+    }
+  });
+
+  test('the side that begins changes; routing takes part in every third round, without rules', () => {
+    const sides = ['kernel', 'gate', 'routing'] as const;
+    const begins = [0, 1, 2, 3].map((round) => turnOf(sides, round)[0]);
+    assert.deepEqual(begins, ['kernel', 'gate', 'routing', 'kernel']);
+    assert.deepEqual(turnOf(sides, 1), ['gate', 'routing', 'kernel']);
+    const [plain, rules] = benchSets;
+    const rounds = [0, 1, 2, 3, 4];
+    const partsOf = (side: 'kernel' | 'routing', set = plain!) =>
+      rounds.filter((round) => takesPart(side, set, round));
+    assert.deepEqual(partsOf('routing'), [0, 3]);
+    assert.deepEqual(partsOf('routing', rules), []);
+    assert.deepEqual(partsOf('kernel', rules), rounds);
   });
 
   test('rules that match nothing are all different and come first', () => {

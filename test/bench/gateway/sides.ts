@@ -16,16 +16,26 @@ export interface SideRequest {
 }
 
 export interface RunningSide {
+  /** Whether it has connections at all. */
+  readonly tracks: boolean;
   /** null where nothing is tracked. */
   connections(): Promise<number | null>;
   memory(): MemoryReading | null;
-  /** Throws where it had failed. */
+  /** Throws where it has ended on its own. */
+  check(): void;
+  /** As `check`, and ends it. */
   stop(): Promise<void>;
 }
 
 /** Nothing but forwarding: what the ends and the lab can do. */
 async function startRouting(): Promise<RunningSide> {
-  return { connections: async () => null, memory: () => null, stop: async () => {} };
+  return {
+    tracks: false,
+    connections: async () => null,
+    memory: () => null,
+    check: () => {},
+    stop: async () => {},
+  };
 }
 
 async function startKernel(lab: Lab, { rules, connections }: SideRequest): Promise<RunningSide> {
@@ -36,8 +46,10 @@ async function startKernel(lab: Lab, { rules, connections }: SideRequest): Promi
   }
   await mustRunIn(lab, 'gateway', ['iptables-legacy-restore'], { input: rules });
   return {
+    tracks: true,
     connections: async () => Number(await mustRunIn(lab, 'gateway', ['conntrack', '-C'])),
     memory: kernelMemory,
+    check: () => {},
     stop: async () => {},
   };
 }
@@ -60,7 +72,11 @@ async function startPinhole(
   const args = await datapathArguments(name);
   if (connections !== null) args.push('--conntrack-max', String(connections));
   const daemon = await Daemon.start(lab, [ruleFile(lab, rules)], { arguments: args });
+  const check = () => {
+    if (!daemon.isRunning()) throw new Error(`pinhole ended on its own\n${daemon.log()}`);
+  };
   return {
+    tracks: true,
     connections: async () => {
       const ask = daemon.ask((client) => client.request('conntrack.count', {}).done);
       return (await ask).count;
@@ -71,8 +87,9 @@ async function startPinhole(
         throw new Error('the maps of the gate are not found');
       return reading;
     },
+    check,
     stop: async () => {
-      if (!daemon.isRunning()) throw new Error(`pinhole ended on its own\n${daemon.log()}`);
+      check();
       await daemon.stop();
     },
   };

@@ -1,7 +1,7 @@
 """Long transfers that are checked.
 
 `bulk.py serve ADDRESS PORT` answers every connection until it is ended. `bulk.py get|put|half HOST PORT
-BYTES [RATE]` moves that much one way, `half` after having sent FIN, at most RATE bytes a second, and
+BYTES [RATE [MARK]]` moves that much one way, `half` after having sent FIN, at most RATE bytes a second, and
 prints JSON: whether it arrived as it was sent, and how many segments TCP sent again.
 """
 
@@ -15,6 +15,7 @@ import threading
 import time
 
 PART = 1 << 16
+SO_MARK = 36
 PACED_PART = 1 << 13
 
 
@@ -104,9 +105,11 @@ def retransmitted(sock):
     return struct.unpack_from('=I', info, 100)[0]
 
 
-def move(what, host, port, count, rate=0):
+def move(what, host, port, count, rate=0, mark=0):
     sock = socket.socket(family_of(host), socket.SOCK_STREAM)
     sock.settimeout(15)
+    if mark:
+        sock.setsockopt(socket.SOL_SOCKET, SO_MARK, mark)
     began = time.monotonic()
     sock.connect((host, port))
     sock.sendall(struct.pack('!cQQ', what[0].encode(), count, rate))

@@ -33,15 +33,16 @@ export async function withBulk<T>(
   }
 }
 
-/** Moves bytes one way; `half`: as `get`, after a FIN. `rate` in bytes a second. */
+/** Moves bytes one way; `half`: as `get`, after a FIN. `rate` in bytes a second; `mark`: SO_MARK. */
 export async function moves(
   lab: Lab,
   place: Place,
   how: 'get' | 'put' | 'half',
   host: string,
   bytes: number,
-  { port = bulkPort, rate = 0 }: { port?: number; rate?: number } = {},
+  { port = bulkPort, rate = 0, mark = 0 }: { port?: number; rate?: number; mark?: number } = {},
 ): Promise<Moved> {
-  const argv = ['python3', '-B', script, how, host, String(port), String(bytes), String(rate)];
+  const numbers = [port, bytes, rate, mark].map(String);
+  const argv = ['python3', '-B', script, how, host, ...numbers];
   return JSON.parse(await mustRunIn(lab, place, argv, { timeoutMs: 20_000 })) as Moved;
 }

@@ -20,7 +20,6 @@ const rows: Readonly<Record<string, readonly [gate: string, kernel: string]>> = 
   'raw OUTPUT': ['TIMEOUT', 'EPERM'],
   'OUTPUT refuses a datagram': ['{"type":3,"code":3,"by":"203.0.113.1"}', 'EPERM'],
   'ping from, not allowed': ['TIMEOUT', 'EPERM'],
-  'OUTPUT REDIRECT': ['TIMEOUT', '"to fro 203.0.113.1"'],
 };
 
 /** Plays with an agent in every place; each step's outcome by its name. */

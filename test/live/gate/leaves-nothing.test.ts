@@ -29,8 +29,8 @@ async function endsBy({ lab, streams, before }: Stage, signal: NodeJS.Signals): 
     }
     assert.match(during, /punt0/);
     const objects = kernelObjectsOf(daemon.pid);
-    assert.equal(objects.maps.length, 8);
-    assert.equal(objects.programs.length, 6);
+    assert.equal(objects.maps.length, 9);
+    assert.equal(objects.programs.length, 8);
     const ports = await streams.open(2);
     await streams.goOn(ports);
     daemon.signal(signal);
@@ -53,7 +53,7 @@ async function again({ lab, before }: Stage): Promise<void> {
     });
   }
   await assertHost(lab, before);
-  assert.equal(seen.programs.size, 3 * 6);
+  assert.equal(seen.programs.size, 3 * 8);
   await untilGone({ maps: [...seen.maps], programs: [...seen.programs] });
 }
 
@@ -62,7 +62,9 @@ async function killedAndStarted({ lab, before }: Stage): Promise<void> {
   const objects = kernelObjectsOf(first.pid);
   await kill(first);
   const left = await stillThere(objects);
-  const atHooks = ['egress', 'ingress', 'reentry', 'segments'].map((name) => `program ph_${name}`);
+  const atHooks = ['egress', 'ingress', 'loopback', 'reentry', 'segments'].map(
+    (name) => `program ph_${name}`,
+  );
   assert.deepEqual(
     left.filter((name) => name.startsWith('program')),
     atHooks,

@@ -6,6 +6,7 @@
  *                                   through a map of programs, which the kernel empties when its
  *                                   last owner ends: then everything passes
  *     ingress, egress               what comes in, and what this host sends
+ *     entry_loopback, loopback      at the egress of lo
  *     reentry                       at the ingress of punt0: frames with the engine's instruction
  *     segments                      at the ingress of punt1: what super-frames were cut into
  *
@@ -20,10 +21,12 @@
 #include "helpers.h"
 #include "layout.h"
 #include "leave.h"
+#include "loopback.h"
 #include "maps.h"
 #include "packet.h"
 #include "pass.h"
 #include "punt.h"
+#include "reenter.h"
 #include "table.h"
 
 /* A section and a function of one name would be one symbol: hence the prefix of the functions. */
@@ -91,15 +94,23 @@ static __always_inline int receive(struct __sk_buff *skb, const struct config *c
 	action = look_up(config, &packet, &match, skb->ifindex, family);
 	if (action == ACTION_NONE)
 		return TO_ENGINE_STRANGER;
-	if ((action != ACTION_FORWARD && action != ACTION_LOCAL) || !may_pass(&packet, &match))
+	if (action == ACTION_PUNT || action == ACTION_OUT || !may_pass(&packet, &match))
 		return TO_ENGINE;
-	if (action == ACTION_FORWARD) {
+	if (action == ACTION_ACKS && !is_bare_acknowledgement(skb, &packet, &match, family))
+		return TO_ENGINE;
+	if (action != ACTION_LOCAL) {
 		event = COUNT_FORWARDED;
 		hop = way_out(skb, &match, &packet, family);
 		if (!hop)
 			return TO_ENGINE;
 	}
 	return pass(skb, config, &match, &packet, hop, event, family);
+}
+
+/* What was decided for packets of one mark says nothing of those of another one. */
+static __always_inline int is_marked_as(struct __sk_buff *skb, const struct match *match)
+{
+	return skb->mark == (direction_of(match)->hop & 0xffff);
 }
 
 static __always_inline int send(struct __sk_buff *skb, const struct config *config, int family)
@@ -114,7 +125,7 @@ static __always_inline int send(struct __sk_buff *skb, const struct config *conf
 	action = look_up(config, &packet, &match, skb->ifindex, family);
 	if (action == ACTION_NONE)
 		return TO_ENGINE_STRANGER;
-	if (action != ACTION_OUT || !may_pass(&packet, &match))
+	if (action != ACTION_OUT || !is_marked_as(skb, &match) || !may_pass(&packet, &match))
 		return TO_ENGINE;
 	return pass(skb, config, &match, &packet, 0, COUNT_SENT, family);
 }
@@ -170,6 +181,32 @@ int gate_entry_egress(struct __sk_buff *skb)
 	return PASS;
 }
 
+/*
+ * At the egress of lo: what answers connections of this host that OUTPUT has turned back to it goes to
+ * the engine, and everything else passes.
+ */
+SECTION("loopback")
+int gate_loopback(struct __sk_buff *skb)
+{
+	const struct config *config = configuration();
+	int is_ours = 0;
+
+	if (likely(!config || config->watched == 0))
+		return PASS;
+	if (skb->protocol == net16(ETH_P_IP))
+		is_ours = is_watched(skb, FAMILY_V4);
+	else if (skb->protocol == net16(ETH_P_IPV6))
+		is_ours = is_watched(skb, FAMILY_V6);
+	return is_ours ? punt(skb, config, 1, 1) : PASS;
+}
+
+SECTION("entry_loopback")
+int gate_entry_loopback(struct __sk_buff *skb)
+{
+	bpf_tail_call(skb, &programs, PROGRAM_LOOPBACK);
+	return PASS;
+}
+
 SECTION("ingress")
 int gate_ingress(struct __sk_buff *skb)
 {
@@ -207,53 +244,6 @@ int gate_egress(struct __sk_buff *skb)
 	return settle(skb, config, 1, verdict);
 }
 
-/* Both MACs of a frame that comes by the punt pair. */
-struct instructions {
-	struct instruction destination;
-	struct instruction source;
-};
-
-static __always_inline int bad_instruction(void)
-{
-	count(COUNT_BAD_INSTRUCTION);
-	return TC_ACT_SHOT;
-}
-
-/* Out by a hop: the next hop's address, or else where the packet is addressed to. */
-static __always_inline int reenter_forward(struct __sk_buff *skb, const struct config *config,
-					   const struct instruction *where)
-{
-	const int is_v4 = skb->protocol == net16(ETH_P_IP);
-	__u32 number = number_of(where);
-	const struct hop *hop = bpf_map_lookup_elem(&hops, &number);
-	__u32 destination[4] = {};
-	long failure;
-
-	if (!hop || where->kind != INSTRUCTION || where->op != 0)
-		return bad_instruction();
-	if (is_v4)
-		failure = bpf_skb_load_bytes(skb, ETH_HLEN + 16, destination, 4);
-	else
-		failure = bpf_skb_load_bytes(skb, ETH_HLEN + 24, destination, 16);
-	if (failure || (!is_v4 && skb->protocol != net16(ETH_P_IPV6)))
-		return bad_instruction();
-	count(COUNT_REENTERED);
-	if (is_v4)
-		return leave(skb, config, hop, destination, FAMILY_V4);
-	return leave(skb, config, hop, destination, FAMILY_V6);
-}
-
-/* Up the stack, as received on the interface: so that rp_filter and sockets see it come from there. */
-static __always_inline int reenter_up(struct __sk_buff *skb, const struct config *config,
-				      __u32 ifindex, const struct instruction *mac)
-{
-	if (bpf_skb_store_bytes(skb, MAC_DESTINATION, mac, ETH_ALEN, 0))
-		return bad_instruction();
-	count(COUNT_REENTERED);
-	skb->mark = config->mark;
-	return bpf_redirect(ifindex, BPF_F_INGRESS);
-}
-
 SECTION("reentry")
 int gate_reentry(struct __sk_buff *skb)
 {
@@ -287,27 +277,29 @@ int gate_segments(struct __sk_buff *skb)
 {
 	const struct config *config = configuration();
 	struct instructions frame;
-	struct punt head = { .length = skb->len, .flags = PUNT_SEGMENT, .uid = NO_UID };
+	struct punt head = { .length = skb->len, .uid = NO_UID };
 	const struct instruction *instruction = &frame.destination;
+	__u32 flags = PUNT_SEGMENT;
 	__u8 kind = INSTRUCTION;
+	__u32 ifindex;
 	int is_known = 0;
 
 	if (!config || bpf_skb_load_bytes(skb, 0, &frame, sizeof(frame)))
 		return TC_ACT_SHOT;
-	if (skb->mark == segment_mark(config, 1)) {
+	if (skb->mark != config->mark) {
 		instruction = &frame.source;
 		kind = INSTRUCTION_OUTPUT;
-		head.flags |= PUNT_OUTPUT;
+		flags |= PUNT_OUTPUT;
 		head.uid = owner(skb);
-	} else if (skb->mark != segment_mark(config, 0)) {
-		return TC_ACT_SHOT;
+		head.mark = skb->mark;
 	}
 	if (instruction->kind != kind || instruction->op != REENTRY_SEGMENT)
 		return TC_ACT_SHOT;
-	head.ifindex = number_of(instruction);
+	ifindex = number_of(instruction);
+	head.way = way_of(ifindex, flags);
 	if (skb->protocol == net16(ETH_P_IP))
-		is_known = is_known_segment(skb, config, head.ifindex, FAMILY_V4);
+		is_known = is_known_segment(skb, config, ifindex, FAMILY_V4);
 	else if (skb->protocol == net16(ETH_P_IPV6))
-		is_known = is_known_segment(skb, config, head.ifindex, FAMILY_V6);
+		is_known = is_known_segment(skb, config, ifindex, FAMILY_V6);
 	return record(skb, &head, is_known);
 }

@@ -5,7 +5,7 @@
 
 #include <linux/types.h>
 
-#define LAYOUT_VERSION 1
+#define LAYOUT_VERSION 2
 #define CONFIG_MAGIC 0x31474850
 
 struct direction {
@@ -36,6 +36,7 @@ struct flow {
 	struct direction directions[2];
 	__u32 paths;
 	struct side sides[2];
+	__u32 stamps[2];
 };
 
 struct annex_ends {
@@ -45,11 +46,11 @@ struct annex_ends {
 
 struct annex {
 	struct annex_ends ends[2];
-	__u32 unused[14];
+	__u32 unused[16];
 };
 
 #define ACTION_MASK 0x0f
-enum flow_action { ACTION_NONE, ACTION_FORWARD, ACTION_LOCAL, ACTION_OUT, ACTION_PUNT };
+enum flow_action { ACTION_NONE, ACTION_FORWARD, ACTION_LOCAL, ACTION_OUT, ACTION_PUNT, ACTION_ACKS };
 enum flow_flag {
 	FLOW_CHECK_WINDOW = 1,
 	FLOW_ORIGINAL_NO_SACK = 2,
@@ -84,16 +85,24 @@ struct config {
 	__u32 punt_ifindex;
 	__u32 mark;
 	__u32 units;
-	__u32 unused[22];
+	__u32 watched;
+	__u32 unused[21];
 };
 
-enum program_slot { PROGRAM_INGRESS, PROGRAM_EGRESS, PROGRAM_SLOTS };
+enum program_slot { PROGRAM_INGRESS, PROGRAM_EGRESS, PROGRAM_LOOPBACK, PROGRAM_SLOTS };
+
+struct ends_of_packet {
+	__u32 source[4];
+	__u32 destination[4];
+	__u32 ports;
+	__u32 kind;
+};
 
 struct punt {
 	__u32 length;
-	__u32 ifindex;
-	__u32 flags;
+	__u32 way;
 	__u32 uid;
+	__u32 mark;
 };
 enum punt_flag { PUNT_OUTPUT = 1, PUNT_SEGMENT = 2 };
 

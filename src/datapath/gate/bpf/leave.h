@@ -32,8 +32,11 @@ static __always_inline int leave(struct __sk_buff *skb, const struct config *con
 		for (int n = 1; n < 4; n++)
 			neighbour.ipv6_nh[n] = address[n];
 	}
+	/* Elsewhere nobody takes the mark off that frames of the punt pair bear. */
 	if (hop->flags & HOP_MANAGED)
 		skb->mark = config->mark;
+	else if (skb->mark == config->mark)
+		skb->mark = 0;
 	return bpf_redirect_neigh(hop->ifindex, &neighbour, sizeof(neighbour), 0);
 }
 

@@ -21,6 +21,7 @@ struct map counters SECTION(".maps");
 struct map known_ring SECTION(".maps");
 struct map other_ring SECTION(".maps");
 struct map programs SECTION(".maps");
+struct map watched SECTION(".maps");
 
 static __always_inline struct config *configuration(void)
 {

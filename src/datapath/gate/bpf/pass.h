@@ -45,6 +45,30 @@ static __always_inline void note_speaker(const struct match *match)
 		match->flow->meta = now;
 }
 
+/*
+ * A TCP segment without data that acknowledges more than any before it of its direction. Of options it
+ * has none, or the timestamps that most have.
+ */
+static __always_inline int is_bare_acknowledgement(struct __sk_buff *skb, const struct packet *packet,
+						   const struct match *match, int family)
+{
+	const struct side *sender = &match->flow->sides[match->direction];
+
+	return packet->length == IP_HEADER(family) + packet->header &&
+	       is_after(packet->ack, sender->max_ack) &&
+	       (packet->header == TCP_HEADER || is_plain_timestamp(skb, packet, family));
+}
+
+/* The engine may have to speak in the name of whoever sent it, and not with an older timestamp. */
+static __always_inline void note_stamp(struct __sk_buff *skb, const struct packet *packet,
+				       const struct match *match, int family)
+{
+	const void *value = packet->data + L4_OFFSET(family) + TCP_HEADER + TIMESTAMP_VALUE;
+
+	if (packet->header != TCP_HEADER && value + 4 <= CONTEXT_POINTER(skb, data_end))
+		match->flow->stamps[match->direction] = net32(*(const __u32 *)value);
+}
+
 /* Counts as nf_conntrack_acct.c does: a super-frame is one packet. */
 static __always_inline void account(const struct config *config, const struct match *match,
 				    const struct packet *packet)
@@ -75,7 +99,7 @@ static __always_inline int is_too_big(struct __sk_buff *skb, const struct packet
 static __always_inline int is_in_window(struct __sk_buff *skb, const struct match *match,
 					const struct packet *packet, int family)
 {
-	if (packet->protocol != IPPROTO_TCP || (match->flow->meta >> 24 & FLOW_CHECK_WINDOW) == 0)
+	if (packet->protocol != IPPROTO_TCP)
 		return 1;
 	if (fits_windows(skb, packet, match->flow, match->direction, family))
 		return 1;
@@ -121,6 +145,8 @@ static __always_inline int pass(struct __sk_buff *skb, const struct config *conf
 
 	if (packet->ttl == 0 || !is_in_window(skb, match, packet, family))
 		return TO_ENGINE;
+	if ((direction_of(match)->way & ACTION_MASK) == ACTION_ACKS)
+		note_stamp(skb, packet, match, family);
 	account(config, match, packet);
 	if (packet->protocol == IPPROTO_TCP)
 		note_speaker(match);

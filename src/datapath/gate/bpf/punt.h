@@ -18,9 +18,12 @@
 /* include/net/tcp_states.h: what is left of a connection, and no process's. */
 #define SOCKET_TIME_WAIT 6
 
-/* First bytes of an instruction in a MAC: locally administered; super-frames of this host +4. */
+/*
+ * First bytes of an instruction in a MAC: locally administered; in the source MAC of super-frames of
+ * this host a group's, which is no source of any frame.
+ */
 #define INSTRUCTION 0x02
-#define INSTRUCTION_OUTPUT 0x06
+#define INSTRUCTION_OUTPUT 0x07
 #define MAC_DESTINATION 0
 #define MAC_SOURCE ETH_ALEN
 
@@ -101,16 +104,10 @@ static __always_inline int record(struct __sk_buff *skb, const struct punt *head
 }
 
 /*
- * Which super-frames were caught at egress: their mark is turned round. The MACs alone cannot tell:
- * the neighbour's may look like an instruction. A mark lives until the other end of a pair within
- * one namespace (skb_scrub_packet()).
+ * Sends a super-frame through the punt pair. One that came in bears the gate's mark there, one of this
+ * host its own: the MACs alone cannot tell them apart, a neighbour's may look like an instruction. A
+ * mark lives until the other end of a pair within one namespace (skb_scrub_packet()).
  */
-static __always_inline __u32 segment_mark(const struct config *config, int is_output)
-{
-	return is_output ? ~config->mark : config->mark;
-}
-
-/* Sends a super-frame through the punt pair. */
 static __always_inline int cut(struct __sk_buff *skb, const struct config *config, __u32 ifindex,
 			       int is_output)
 {
@@ -125,7 +122,8 @@ static __always_inline int cut(struct __sk_buff *skb, const struct config *confi
 	    bpf_skb_store_bytes(skb, at, &instruction, sizeof(instruction), 0))
 		return TC_ACT_SHOT;
 	count(COUNT_SUPER_FRAMES);
-	skb->mark = segment_mark(config, is_output);
+	if (!is_output)
+		skb->mark = config->mark;
 	return bpf_redirect(config->punt_ifindex, 0);
 }
 
@@ -139,21 +137,27 @@ static __always_inline __u32 owner(struct __sk_buff *skb)
 	return bpf_get_socket_uid(skb);
 }
 
+static __always_inline __u32 way_of(__u32 ifindex, __u32 flags)
+{
+	return ifindex << 8 | flags;
+}
+
 /* Gives a packet that came in, or is to leave, to the engine. */
 static __always_inline int punt(struct __sk_buff *skb, const struct config *config, int is_output,
 				int is_known)
 {
 	struct punt head = {
 		.length = skb->len,
-		.ifindex = skb->ifindex,
-		.flags = is_output ? PUNT_OUTPUT : 0,
+		.way = way_of(skb->ifindex, is_output ? PUNT_OUTPUT : 0),
 		.uid = NO_UID,
 	};
 
 	if (skb->gso_size != 0 || skb->gso_segs > 1)
 		return cut(skb, config, skb->ifindex, is_output);
-	if (is_output)
+	if (is_output) {
 		head.uid = owner(skb);
+		head.mark = skb->mark;
+	}
 	return record(skb, &head, is_known);
 }
 

@@ -27,6 +27,7 @@
 /* Two NOPs and a timestamp: all the options that most segments have (RFC 7323 appendix A). */
 #define PLAIN_TIMESTAMP_LENGTH 12
 #define PLAIN_TIMESTAMP net32(0x0101080a)
+#define TIMESTAMP_VALUE 4
 
 static __always_inline int is_before(__u32 a, __u32 b)
 {
@@ -116,18 +117,26 @@ static __always_inline __u32 sack_of(struct __sk_buff *skb, const struct packet 
 	return edge_in_options(options, length, packet->ack);
 }
 
-/* The four bounds of tcp_in_window(). */
-static __always_inline int is_within(const struct side *sender, const struct side *receiver,
-				     __u32 seq, __u32 end, __u32 sack)
+/* How far back an acknowledgement may lie. */
+static __always_inline __u32 ack_window(const struct side *sender)
 {
-	const __u32 back = sender->max_window > ACK_WINDOW_BYTES ? sender->max_window
-								 : ACK_WINDOW_BYTES;
+	return sender->max_window > ACK_WINDOW_BYTES ? sender->max_window : ACK_WINDOW_BYTES;
+}
 
-	if (!is_before(seq, sender->max_end + 1) || !is_before(sack, receiver->end + 1))
+/* All bounds of tcp_in_window() but the upper one of the sequence number. */
+static __always_inline int is_within_but_over(const struct side *sender, const struct side *receiver,
+					      __u32 end, __u32 sack)
+{
+	if (!is_before(sack, receiver->end + 1))
 		return 0;
 	if (receiver->max_window != 0 && !is_after(end, sender->end - receiver->max_window - 1))
 		return 0;
-	return is_after(sack, receiver->end - back - 1);
+	return is_after(sack, receiver->end - ack_window(sender) - 1);
+}
+
+static __always_inline int is_over(const struct side *sender, __u32 seq)
+{
+	return !is_before(seq, sender->max_end + 1);
 }
 
 static __always_inline void learn(struct side *sender, struct side *receiver,
@@ -151,8 +160,10 @@ static __always_inline void learn(struct side *sender, struct side *receiver,
 }
 
 /*
- * Holds a segment against the windows and learns from it where it fits. One of a side that nothing
- * is known of (td_maxwin of 0) does not: the engine begins it.
+ * Holds a segment against the windows and learns from it where it fits: returns 0 where it does not.
+ * One of a side that nothing is known of (td_maxwin of 0) does not: the engine begins it. Where the
+ * windows are not to be checked, because the connection was picked up in mid-stream, they are still
+ * learnt, as tcp_in_window() does with IP_CT_TCP_FLAG_BE_LIBERAL: resets are judged by them.
  */
 static __always_inline int fits_windows(struct __sk_buff *skb, const struct packet *packet,
 					struct flow *flow, __u32 direction, int family)
@@ -161,15 +172,26 @@ static __always_inline int fits_windows(struct __sk_buff *skb, const struct pack
 	struct side *receiver = &flow->sides[direction ^ 1];
 	const __u32 flags = flow->meta >> 24;
 	const __u32 scale = flow->meta >> (16 + 4 * direction) & 0xf;
-	const __u32 end =
-		packet->seq + packet->length - IP_HEADER(family) - packet->header;
+	const int is_checked = (flags & FLOW_CHECK_WINDOW) != 0;
+	const __u32 seq = packet->seq;
+	const __u32 end = seq + packet->length - IP_HEADER(family) - packet->header;
 	__u32 sack = packet->ack;
 
+	if (sender->max_window == 0)
+		return !is_checked;
 	if (packet->header > TCP_HEADER && (flags & (FLOW_ORIGINAL_NO_SACK << (direction ^ 1))) == 0)
 		sack = sack_of(skb, packet, family);
-	if (sender->max_window == 0 || !is_within(sender, receiver, packet->seq, end, sack))
+	if (!is_within_but_over(sender, receiver, end, sack))
+		return !is_checked;
+	if (!is_over(sender, seq)) {
+		learn(sender, receiver, packet, end, sack, packet->window << scale);
+		return 1;
+	}
+	if (is_checked)
 		return 0;
-	learn(sender, receiver, packet, end, sack, packet->window << scale);
+	/* Over by no more than the window: the receiver may have it, and acknowledge it. */
+	if (receiver->max_window != 0 && end - sender->max_end + 1 <= receiver->max_window)
+		sender->end = end;
 	return 1;
 }
 

@@ -7,8 +7,9 @@ import { kindOf } from './keys.ts';
 /** A way's kernel index shares its word with the action. */
 const MOST_IFINDEX = 0xff_ffff;
 const WAY_SHIFT = 8;
-/** A path has half of a word. */
+/** A path has half of a word, a mark as well. */
 const PATH_MASK = 0xffff;
+const MARK_MASK = 0xffff;
 
 /** What the gate asks about interfaces, by their id. */
 export interface GateInterfaces {
@@ -18,14 +19,15 @@ export interface GateInterfaces {
   isManaged(interfaceId: number): boolean;
 }
 
-/** Whether the memory has words for such a flow at all: it has none for zones. */
+/** Whether the memory has words for such a flow at all: it has none for zones and large marks. */
 export function isExpressible(offer: FlowOffer): boolean {
   const { original, reply } = offer;
   return (
     original.zone === 0 &&
     reply.zone === 0 &&
     kindOf(original) === kindOf(reply) &&
-    (offer.path & ~PATH_MASK) === 0
+    (offer.path & ~PATH_MASK) === 0 &&
+    (offer.mark & ~MARK_MASK) === 0
   );
 }
 
@@ -41,9 +43,13 @@ export function wayOf(offer: FlowOffer, interfaces: GateInterfaces): number {
   return (ifindex << WAY_SHIFT) | offer.action;
 }
 
-/** The number of the hop that packets leave by; 0 where they do not leave; -1: none is to be had. */
+/**
+ * The number of the hop that packets leave by, or the mark of those of this host; 0 where they do not
+ * leave; -1: none is to be had.
+ */
 export function hopOf(offer: FlowOffer, interfaces: GateInterfaces, hops: HopTable): number {
-  if (offer.action !== GateAction.Forward) return 0;
+  if (offer.action === GateAction.Out) return offer.mark;
+  if (offer.action !== GateAction.Forward && offer.action !== GateAction.Acks) return 0;
   const ifindex = interfaces.ifindexOf(offer.outIf);
   if (ifindex < 1) return -1;
   return hops.intern(

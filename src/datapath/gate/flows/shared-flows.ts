@@ -130,6 +130,12 @@ export class SharedFlows implements FlowGate {
     return isReply ? Direction.Reply : Direction.Original;
   }
 
+  stampOf(row: number, direction: DirectionCode): number {
+    const unit = this.rows.of(row);
+    if (unit < 0) return 0;
+    return Atomics.load(this.flows, unit * FLOW_WORDS + FlowWord.Stamps + direction);
+  }
+
   writeSides(row: number, before: Int32Array, after: Int32Array): void {
     const unit = this.rows.of(row);
     if (unit >= 0) writeSides(this.flows, unit * FLOW_WORDS, before, after);
@@ -194,12 +200,7 @@ export class SharedFlows implements FlowGate {
       this.withdraw(offer.row);
       return this.begin(offer);
     }
-    // Windows that nobody moved on meanwhile say nothing.
-    if ((flows[at + FlowWord.Meta]! & (FlowFlag.CheckWindow << 24)) === 0) {
-      putSides(flows, at, offer.sides);
-    } else if (offer.original.protocol === Proto.Tcp) {
-      mergeSides(flows, at, offer.sides);
-    }
+    if (offer.original.protocol === Proto.Tcp) mergeSides(flows, at, offer.sides);
     Atomics.store(flows, at + FlowWord.Meta, metaOf(offer));
     return unit;
   }
@@ -214,6 +215,8 @@ export class SharedFlows implements FlowGate {
     flows[at + FlowWord.LastSeenMs] = this.config[ConfigWord.NowMs]!;
     flows[at + FlowWord.Connection] = offer.row;
     flows[at + FlowWord.Paths] = 0;
+    flows[at + FlowWord.Stamps] = 0;
+    flows[at + FlowWord.Stamps + 1] = 0;
     writeKeys(flows, at, offer.original, offer.reply);
     putSides(flows, at, offer.sides);
     this.rows.set(offer.row, unit);

@@ -3,7 +3,7 @@ import { FLOW_WORDS, FlowFlag, FlowWord } from '../layout.ts';
 import { readKey } from './keys.ts';
 import { type FlowMemory, mustBeUsable } from './memory.ts';
 import { readSides } from './sides.ts';
-import { isMarked, isPunted, marksOf } from './used-units.ts';
+import { isKeptBack, isMarked, marksOf } from './used-units.ts';
 
 /** A flow that a former process has left in the memory. */
 export interface UsedFlow {
@@ -15,8 +15,8 @@ export interface UsedFlow {
   /** Which of original and reply direction the program finds: one of them at least. */
   readonly directions: readonly [boolean, boolean];
   /**
-   * None of its packets are passed on: all come to the engine, which has a helper for it. Its TCP sides
-   * are as they were when it was entered.
+   * None of its packets are passed on, acknowledgements at most: they come to the engine, which has a
+   * helper for it. Its TCP sides may be as they were when it was entered.
    */
   readonly isKept: boolean;
   readonly checkWindow: boolean;
@@ -51,7 +51,7 @@ function readFlow(flows: Int32Array, unit: number, marks: number): UsedFlow {
   readKey(flows, at, 1, reply);
   const directions = [isMarked(marks, 0), isMarked(marks, 1)] as const;
   const isPassed = (direction: DirectionCode): boolean =>
-    directions[direction] && !isPunted(flows, unit, direction);
+    directions[direction] && !isKeptBack(flows, unit, direction);
   return {
     unit,
     original,

@@ -24,10 +24,11 @@ export function isMarked(marks: number, direction: DirectionCode): boolean {
   return (marks & (MARK_ORIGINAL << direction)) !== 0;
 }
 
-/** Whether the packets of a direction that makes sense come to the engine, which knows it. */
-export function isPunted(flows: Int32Array, unit: number, direction: DirectionCode): boolean {
+/** Whether the data of a direction that makes sense come to the engine, which knows it. */
+export function isKeptBack(flows: Int32Array, unit: number, direction: DirectionCode): boolean {
   const way = flows[directionWords(unit, direction) + DirectionWord.Way]!;
-  return (way & ACTION_MASK) === FlowAction.Punt;
+  const action = way & ACTION_MASK;
+  return action === FlowAction.Punt || action === FlowAction.Acks;
 }
 
 /**
@@ -91,9 +92,9 @@ function isSwitchedOn(memory: FlowMemory, unit: number, direction: DirectionCode
   const words = directionWords(unit, direction);
   const way = flows[words + DirectionWord.Way]!;
   const action = way & ACTION_MASK;
-  if (action === FlowAction.None || action > FlowAction.Punt || way >>> 8 === 0) return false;
+  if (action === FlowAction.None || action > FlowAction.Acks || way >>> 8 === 0) return false;
   if (flows[words + DirectionWord.Hop]! >>> 16 !== config[ConfigWord.Generation]) return false;
-  if (action !== FlowAction.Forward) return true;
+  if (action !== FlowAction.Forward && action !== FlowAction.Acks) return true;
   const hop = flows[words + DirectionWord.Hop]! & 0xffff;
   return hop < HOPS && hops[hop * HOP_WORDS + HopWord.Ifindex]! > 0;
 }

@@ -1,4 +1,4 @@
-import { type PacketOutput, RouteKind } from '../../../engine/index.ts';
+import { type PacketOutput, RouteAnswer, RouteKind } from '../../../engine/index.ts';
 import type { Packet } from '../../../wire/index.ts';
 import { ReentryOp } from '../layout.ts';
 import { copyWords } from './copy-words.ts';
@@ -35,8 +35,11 @@ export interface GateSenderParts {
 export class GateSender implements PacketOutput {
   /** Whole seconds of any clock; set by the loop. */
   nowSec = 0;
+  /** Of the packet that is sent: what queueing disciplines see. 0: none. Set by the path. */
+  mark = 0;
   /** Kernel index of `punt1`; another one where the pair had to be made anew. */
   pairIfindex: number;
+  private readonly answer = new RouteAnswer();
   private readonly batch: FrameBatch;
   private readonly routes: PuntRoutes;
   private readonly ports: GatePorts;
@@ -84,8 +87,8 @@ export class GateSender implements PacketOutput {
     this.up(packet, this.ports.ifindexOf(ifId), macHigh, macLow);
   }
 
-  /** Hands this host a packet of its own, as `lo` would: IPv4 needs accept_local there. */
-  loopBack(packet: Packet): void {
+  /** IPv4 needs accept_local there, and route_localnet where it goes to 127.0.0.1. */
+  private loopBack(packet: Packet): void {
     this.up(packet, LOOPBACK_IFINDEX, 0, 0);
   }
 
@@ -108,19 +111,12 @@ export class GateSender implements PacketOutput {
   }
 
   emit(packet: Packet, towardsIf: number): void {
-    const { routes } = this;
     // The engine may still want its own answer from the routing table.
-    const { outIf, mtu, hopFamily, hop0, hop1, hop2, hop3 } = routes;
+    this.answer.keep(this.routes);
     this.stats.emitted++;
     readAddresses(packet);
     this.emitByRoute(packet, towardsIf);
-    routes.outIf = outIf;
-    routes.mtu = mtu;
-    routes.hopFamily = hopFamily;
-    routes.hop0 = hop0;
-    routes.hop1 = hop1;
-    routes.hop2 = hop2;
-    routes.hop3 = hop3;
+    this.answer.putBack(this.routes);
   }
 
   private emitByRoute(packet: Packet, towardsIf: number): void {
@@ -137,12 +133,15 @@ export class GateSender implements PacketOutput {
     }
     const kind = routes.lookup(packet, -1, 0);
     if (kind === RouteKind.Forward) this.forward(packet, routes.outIf);
-    else if (kind === RouteKind.Local) this.emitUp(packet, towardsIf);
+    else if (kind === RouteKind.Local) this.bringHome(packet, towardsIf);
     else this.stats.unsendable++;
   }
 
-  /** An answer to this host itself, about a packet of its own. */
-  private emitUp(packet: Packet, towardsIf: number): void {
+  /**
+   * Hands this host a packet of its own: by `lo`, or where it speaks in the name of somebody else as if
+   * that one had sent it. `towardsIf`: where no route says from where.
+   */
+  bringHome(packet: Packet, towardsIf: number): void {
     const { ports, routes } = this;
     const kind = routes.lookupAddress(
       packet.family,
@@ -250,13 +249,13 @@ export class GateSender implements PacketOutput {
     fromHigh: number,
     fromLow: number,
   ): void {
-    const { batch } = this;
+    const { batch, mark } = this;
     const { view, queued } = batch;
     view.setUint16(at, toHigh);
     view.setInt32(at + 2, toLow);
     view.setUint16(at + 6, fromHigh);
     view.setInt32(at + 8, fromLow);
-    batch.queue(queued, at - queued * batch.slotBytes, length, ifindex);
+    batch.queue(queued, at - queued * batch.slotBytes, length, ifindex, mark);
   }
 }
 

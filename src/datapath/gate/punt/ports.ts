@@ -9,22 +9,17 @@ export interface PuntEngine {
   readonly outIf: number;
   /** Whether OUTPUT has asked the routes anew: else the way is the one its sender chose. */
   readonly flight: { readonly rerouted: boolean };
+  /** Of the last packet, as the rules have left it. */
+  readonly context: { readonly mark: number };
   readonly assembly: { readonly fragmenter: IpFragmenter };
   process(packet: Packet, inIf: number): number;
-  /** `uid`: owner of the sending socket; -1 where there is none. */
-  processOutput(packet: Packet, outIf: number, uid: number): number;
+  /** `uid`: owner of the sending socket; -1 where there is none. `mark`: the socket's. */
+  processOutput(packet: Packet, outIf: number, uid: number, mark: number): number;
   sweep(budget: number): void;
 }
 
-/** The routes, with the kernel's neighbours. What `lookup` leaves is put back after an answer. */
+/** The routes, with the kernel's neighbours. */
 export interface PuntRoutes extends Routes {
-  outIf: number;
-  mtu: number;
-  hopFamily: number;
-  hop0: number;
-  hop1: number;
-  hop2: number;
-  hop3: number;
   readonly neighbours: {
     /** The MAC of the last `find` that succeeded: first two and last four bytes. */
     readonly macHigh: number;
@@ -61,8 +56,11 @@ export interface FrameBatch {
   readonly view: DataView;
   /** Frames queued since the last flush: the next slot to use. */
   readonly queued: number;
-  /** The frame of `length` bytes from `offset` of a slot on goes out of an interface. */
-  queue(slot: number, offset: number, length: number, ifindex: number): void;
+  /**
+   * The frame of `length` bytes from `offset` of a slot on goes out of an interface. `mark`: its own;
+   * 0: that of the gate.
+   */
+  queue(slot: number, offset: number, length: number, ifindex: number, mark: number): void;
   /** Sends what is queued; what the kernel does not take is lost, and counted there. */
   flush(): unknown;
 }

@@ -17,6 +17,9 @@ import type { PuntStats } from './stats.ts';
 /** Same complaint at most this often. */
 const LOG_EVERY_MS = 10_000;
 const HEADER_WORDS = PUNT_HEADER_BYTES >> 2;
+/** Of `PuntWord.Way`. */
+const FLAG_BITS = 8;
+const FLAGS_MASK = (1 << FLAG_BITS) - 1;
 /** RFC 3376. */
 const IGMP = 2;
 
@@ -75,14 +78,17 @@ export class PuntPath {
   /** Takes the record that stands at this index of a ring's words. Never throws. */
   take(words: Int32Array, at: number): void {
     try {
-      const flags = words[at + PuntWord.Flags]!;
-      const ifId = this.ports.idOf(words[at + PuntWord.Ifindex]!);
+      const way = words[at + PuntWord.Way]!;
+      const flags = way & FLAGS_MASK;
+      const ifId = this.ports.idOf(way >>> FLAG_BITS);
       // Of an interface that has gone meanwhile.
       if (ifId < 0 || !this.load(words, at)) this.stats.unsendable++;
       else if ((flags & PuntFlag.Output) === 0) this.receive(ifId, flags);
-      else this.sendOn(ifId, flags, words[at + PuntWord.Uid]!);
+      else this.sendOn(ifId, flags, words[at + PuntWord.Uid]!, words[at + PuntWord.Mark]!);
     } catch (error) {
       this.fault(error);
+    } finally {
+      this.sender.mark = 0;
     }
   }
 
@@ -124,8 +130,8 @@ export class PuntPath {
   }
 
   /** A packet of this host's own, held back on its way out. */
-  private sendOn(outIf: number, flags: number, uid: number): void {
-    const { packet, ports } = this;
+  private sendOn(outIf: number, flags: number, uid: number, mark: number): void {
+    const { engine, packet, ports, sender } = this;
     this.stats.observed++;
     if ((flags & PuntFlag.Segment) !== 0) {
       this.fromHigh = ports.macHigh(outIf);
@@ -133,12 +139,13 @@ export class PuntPath {
     }
     this.decode();
     const isTagged = packet.vlanId >= 0;
-    const outcome = isTagged ? Outcome.Ignore : this.engine.processOutput(packet, outIf, uid);
+    const outcome = isTagged ? Outcome.Ignore : engine.processOutput(packet, outIf, uid, mark);
+    sender.mark = isTagged ? mark : engine.context.mark;
     if (outcome === Outcome.Ignore) {
-      this.sender.returnOut(packet, outIf, this.fromHigh, this.fromLow);
-    } else if (outcome === Outcome.Deliver) this.sender.loopBack(packet);
+      sender.returnOut(packet, outIf, this.fromHigh, this.fromLow);
+    } else if (outcome === Outcome.Deliver) sender.bringHome(packet, outIf);
     else if (outcome === Outcome.Forward) {
-      if (this.engine.flight.rerouted) this.forward();
+      if (engine.flight.rerouted) this.forward();
       else this.goOn(outIf);
     }
   }

@@ -18,7 +18,7 @@ const Command = {
 } as const;
 
 /** enum bpf_map_type. */
-export const MapType = { Array: 2, ProgArray: 3, PerCpuArray: 6, RingBuffer: 27 } as const;
+export const MapType = { Hash: 1, Array: 2, ProgArray: 3, PerCpuArray: 6, RingBuffer: 27 } as const;
 export const MAP_FLAG_MMAPABLE = 1 << 10;
 const PROG_TYPE_SCHED_CLS = 3;
 /** enum bpf_attach_type: programs attached without a qdisc, from Linux 6.6 on. */

@@ -8,8 +8,10 @@ import {
   HOP_WORDS,
   HOPS,
   type MapName,
+  MOST_WATCHED,
   mapNames,
   ProgramSlot,
+  WATCH_KEY_WORDS,
 } from '../layout.ts';
 import { type Bpf, MAP_FLAG_MMAPABLE, type MapShape, MapType } from './bpf.ts';
 import { type Libc, nativeBytes } from './ffi.ts';
@@ -28,10 +30,18 @@ export interface MapSizes {
 }
 
 const RLIMIT_MEMLOCK = 8;
+/** BPF_F_NO_PREALLOC: there are mostly none. */
+const NO_PREALLOC = 1;
 
 /** Kind and size of each map. */
 export function mapShapes(sizes: MapSizes): Readonly<Record<MapName, MapShape>> {
   const counters = { type: MapType.PerCpuArray, keySize: 4, valueSize: 8, flags: 0 };
+  const watched = {
+    type: MapType.Hash,
+    keySize: WATCH_KEY_WORDS * 4,
+    valueSize: 4,
+    flags: NO_PREALLOC,
+  };
   const programs = { type: MapType.ProgArray, keySize: 4, valueSize: 4, flags: 0 };
   return {
     config: shared(CONFIG_WORDS, 1),
@@ -41,6 +51,7 @@ export function mapShapes(sizes: MapSizes): Readonly<Record<MapName, MapShape>> 
     counters: { ...counters, entries: gateCounterNames.length },
     known_ring: ring(sizes.knownRingBytes),
     other_ring: ring(sizes.ringBytes),
+    watched: { ...watched, entries: MOST_WATCHED },
     programs: { ...programs, entries: Object.keys(ProgramSlot).length },
   };
 }

@@ -9,11 +9,20 @@ const SOL_PACKET = 263;
 const PACKET_QDISC_BYPASS = 20;
 const MSG_DONTWAIT = 0x40;
 
-/** struct mmsghdr, iovec and sockaddr_ll of a 64-bit Linux, in words; the address is padded. */
+/**
+ * struct mmsghdr, iovec, sockaddr_ll and a cmsghdr with the mark, of a 64-bit Linux, in words; the
+ * last two are padded.
+ */
 const HEADER_WORDS = 16;
 const VECTOR_WORDS = 4;
 const ADDRESS_WORDS = 8;
-const SLOT_RECORD_BYTES = (HEADER_WORDS + VECTOR_WORDS + ADDRESS_WORDS) * 4;
+const CONTROL_WORDS = 6;
+const SLOT_RECORD_BYTES = (HEADER_WORDS + VECTOR_WORDS + ADDRESS_WORDS + CONTROL_WORDS) * 4;
+/** In a header: msg_controllen. In a control message: the mark. */
+const CONTROL_LENGTH_WORD = 10;
+const CONTROL_MARK_WORD = 4;
+/** CMSG_LEN(sizeof(__u32)). */
+const CONTROL_BYTES = 20;
 const SOCKADDR_LL_BYTES = 20;
 const HIGHEST_ERRNO = 133;
 
@@ -57,8 +66,10 @@ export class PacketSocket {
   private readonly libc: Libc;
   private readonly fd: number;
   private readonly memory: Mapping;
+  private readonly headers: Int32Array;
   private readonly vectors: Int32Array;
   private readonly addresses: Int32Array;
+  private readonly controls: Int32Array;
   /** Addresses of the headers: made once, because a BigInt is an object. */
   private readonly headerAt: readonly bigint[];
   private readonly slabLow: number;
@@ -80,12 +91,19 @@ export class PacketSocket {
     this.view = new DataView(buffer, slabOffset, slots * slotBytes);
     const vectorOffset = slots * HEADER_WORDS * 4;
     const addressOffset = vectorOffset + slots * VECTOR_WORDS * 4;
+    const controlOffset = addressOffset + slots * ADDRESS_WORDS * 4;
+    this.headers = new Int32Array(buffer, 0, slots * HEADER_WORDS);
     this.vectors = new Int32Array(buffer, vectorOffset, slots * VECTOR_WORDS);
     this.addresses = new Int32Array(buffer, addressOffset, slots * ADDRESS_WORDS);
+    this.controls = new Int32Array(buffer, controlOffset, slots * CONTROL_WORDS);
     const slabAddress = address + BigInt(slabOffset);
     this.slabLow = Number(BigInt.asUintN(32, slabAddress));
     this.slabHigh = Number(slabAddress >> 32n);
-    this.headerAt = prepareHeaders(this.memory, slots, vectorOffset, addressOffset);
+    this.headerAt = prepareHeaders(this.memory, slots, {
+      vectorOffset,
+      addressOffset,
+      controlOffset,
+    });
   }
 
   /** First byte of a slot in `slab`. */
@@ -96,8 +114,9 @@ export class PacketSocket {
   /**
    * The frame of `length` bytes from `offset` of a slot on goes out of an interface, in the order of
    * the calls. At most `slots` frames between two flushes; a slot must not change before its flush.
+   * `mark`: of this frame; 0: the socket's.
    */
-  queue(slot: number, offset: number, length: number, ifindex: number): void {
+  queue(slot: number, offset: number, length: number, ifindex: number, mark = 0): void {
     const { queued, vectors } = this;
     const low = this.slabLow + slot * this.slotBytes + offset;
     const at = queued * VECTOR_WORDS;
@@ -105,6 +124,8 @@ export class PacketSocket {
     vectors[at + 1] = low < 2 ** 32 ? this.slabHigh : this.slabHigh + 1;
     vectors[at + 2] = length;
     this.addresses[queued * ADDRESS_WORDS + 1] = ifindex;
+    this.controls[queued * CONTROL_WORDS + CONTROL_MARK_WORD] = mark;
+    this.headers[queued * HEADER_WORDS + CONTROL_LENGTH_WORD] = mark === 0 ? 0 : CONTROL_BYTES;
     this.queued = queued + 1;
   }
 
@@ -157,22 +178,33 @@ function setOption(libc: Libc, fd: number, level: number, name: number, value: n
   if (libc.setsockopt(fd, level, name, bytes, 4) !== 0) libc.fail(`setsockopt(${level}, ${name})`);
 }
 
+/** Where the tables of a socket's memory begin, in bytes; that of headers is the first. */
+interface Offsets {
+  readonly vectorOffset: number;
+  readonly addressOffset: number;
+  readonly controlOffset: number;
+}
+
 /** Fills in all that stays the same, and returns the addresses of the headers. */
 function prepareHeaders(
   { buffer, address }: Mapping,
   slots: number,
-  vectorOffset: number,
-  addressOffset: number,
+  { vectorOffset, addressOffset, controlOffset }: Offsets,
 ): bigint[] {
   const view = new DataView(buffer);
   return Array.from({ length: slots }, (_, slot) => {
     const header = slot * HEADER_WORDS * 4;
     const vector = vectorOffset + slot * VECTOR_WORDS * 4;
     const name = addressOffset + slot * ADDRESS_WORDS * 4;
+    const control = controlOffset + slot * CONTROL_WORDS * 4;
     view.setBigUint64(header, address + BigInt(name), true);
     view.setUint32(header + 8, SOCKADDR_LL_BYTES, true);
     view.setBigUint64(header + 16, address + BigInt(vector), true);
     view.setBigUint64(header + 24, 1n, true);
+    view.setBigUint64(header + 32, address + BigInt(control), true);
+    view.setUint32(control, CONTROL_BYTES, true);
+    view.setUint32(control + 8, SOL_SOCKET, true);
+    view.setUint32(control + 12, SO_MARK, true);
     // The protocol stays 0: the kernel reads it from the frame.
     view.setUint16(name, AF_PACKET, true);
     return address + BigInt(header);

@@ -13,6 +13,8 @@ export const programNames = [
   'egress',
   'reentry',
   'segments',
+  'entry_loopback',
+  'loopback',
 ] as const;
 export type ProgramName = (typeof programNames)[number];
 
@@ -60,6 +62,7 @@ export function loadPrograms(
 export function fillPrograms(bpf: Bpf, maps: MapFds, programs: ProgramFds): void {
   setSlot(bpf, maps.programs, ProgramSlot.Ingress, programs.ingress);
   setSlot(bpf, maps.programs, ProgramSlot.Egress, programs.egress);
+  setSlot(bpf, maps.programs, ProgramSlot.Loopback, programs.loopback);
 }
 
 export function closePrograms(bpf: Bpf, programs: ProgramFds): void {

@@ -1,6 +1,6 @@
-import { type DirectionCode, Field, TcpState } from '../../../conntrack/index.ts';
+import { type DirectionCode, Field, Status, TcpState } from '../../../conntrack/index.ts';
 import { setAcknowledgement } from '../../../nat/index.ts';
-import { findTcpOption, type Packet, TcpFlag, TcpOption } from '../../../wire/index.ts';
+import { findTcpOption, type Packet, seqAfter, TcpFlag, TcpOption } from '../../../wire/index.ts';
 import { type HelperPromise, HelperVerdict, type HelperVerdictCode } from '../../helper.ts';
 import type { FtpParts } from '../parts.ts';
 import type { FtpPolicies } from '../policies.ts';
@@ -9,6 +9,9 @@ import type { FtpCounters, FtpSessionView } from '../report.ts';
 import { type Relay, RelayOutcome } from '../stream/relay.ts';
 import { Bench } from './bench.ts';
 import { Control } from './control.ts';
+
+/** Of the four words that `CarriedFlows.copySides` copies for each side. */
+const MAX_ACK = 3;
 
 export interface HardenedParts extends FtpParts {
   readonly policies: FtpPolicies;
@@ -30,6 +33,7 @@ export class HardenedFtp {
   private readonly policies: FtpPolicies;
   private readonly promise: HelperPromise;
   private readonly controls = new Map<number, Control>();
+  private readonly sides = new Int32Array(8);
 
   constructor(parts: HardenedParts) {
     this.parts = parts;
@@ -49,6 +53,7 @@ export class HardenedFtp {
     const control = this.controlOf(row);
     this.listen(packet, control, direction);
     const relay = control.relays[direction];
+    this.catchUp(row, direction, relay);
     if (packet.tcpFlags & TcpFlag.Syn) this.learnStart(packet, row, relay);
     // An end that has said all it had to say announces nothing any more (and a reset says so too).
     if (packet.tcpFlags & (TcpFlag.Fin | TcpFlag.Rst)) control.closeHoles();
@@ -88,6 +93,12 @@ export class HardenedFtp {
     if (lifted !== packet.ack) setAcknowledgement(packet, lifted);
   }
 
+  /** See `FtpHelper.isQuiet`. */
+  isQuiet(row: number): boolean {
+    const control = this.controls.get(row);
+    return control?.relays[0].isQuiet === true && control.relays[1].isQuiet;
+  }
+
   forget(row: number): void {
     this.controls.delete(row);
   }
@@ -124,6 +135,22 @@ export class HardenedFtp {
     const window = packet.view.getUint16(packet.l4Offset + 14);
     const heard = control.relays[direction === 0 ? 1 : 0];
     heard.acknowledged((packet.ack - offset) | 0, window, timestampOf(packet));
+  }
+
+  /**
+   * What the receiver has said with acknowledgements that passed elsewhere. Its timestamp matters, too:
+   * one that is older than what the sender has seen would make it drop a promise (PAWS, RFC 7323
+   * section 5).
+   */
+  private catchUp(row: number, direction: DirectionCode, relay: Relay): void {
+    const { carried, table } = this.parts.conntrack;
+    if (!table.hasStatus(row, Status.Carried)) return;
+    const back = direction === 0 ? 1 : 0;
+    carried.copySides(row, this.sides);
+    const stamp = carried.stampOf(row, back);
+    const isLater = stamp !== 0 && seqAfter(stamp, relay.receiverTimestamp);
+    const timestamp = isLater ? stamp : relay.receiverTimestamp;
+    relay.acknowledged(this.sides[4 * back + MAX_ACK]!, relay.receiverWindow, timestamp);
   }
 
   private hold(packet: Packet, control: Control, direction: DirectionCode): void {

@@ -54,6 +54,17 @@ export class Emission {
     return seqBefore(this.output.startSeq, this.promisedEnd) && !seqAfter(seq, this.promisedEnd);
   }
 
+  /** Nothing is held back, owed or promised, and nothing was: `lift` and `knownSeq` change nothing. */
+  get isEven(): boolean {
+    const { goneSeq, output, promisedFrom, promisedEnd } = this;
+    return (
+      !this.isReceiverUnknown &&
+      promisedFrom === promisedEnd &&
+      output.endSeq === goneSeq &&
+      this.reader.nextSeq === goneSeq
+    );
+  }
+
   /** The receiver has everything before `ack`, which is not beyond what has been read. */
   acknowledge(ack: number): void {
     const { output } = this;

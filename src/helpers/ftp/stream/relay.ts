@@ -75,6 +75,11 @@ export class Relay {
     return this.isStarted ? this.emission.goneSeq : null;
   }
 
+  /** Everything has gone on as it has been read, and acknowledgements mean to both ends what they say. */
+  get isQuiet(): boolean {
+    return this.isStarted && !this.isReset && this.emission.isEven;
+  }
+
   /** Memory in use, in bytes. */
   get keptBytes(): number {
     return this.output.bytes + this.reader.bytes;

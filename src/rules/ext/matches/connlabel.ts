@@ -32,9 +32,9 @@ class ConnlabelEvaluator implements MatchEvaluator {
     if (!connection.exists) return this.negated;
     if (connection.hasLabel(this.label)) return !this.negated;
     if (!this.set) return this.negated;
-    connection.addLabel(this.label);
     // Rules before this one may answer the next packet otherwise.
     if (trail !== null) trail.disturb();
+    if (!trail?.isRehearsal) connection.addLabel(this.label);
     return !this.negated;
   }
 }

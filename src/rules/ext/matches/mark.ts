@@ -49,7 +49,8 @@ export const mark = defineMatch<MarkValues>({
   ],
   initial: () => ({ value: 0, mask: -1, negated: false }),
   list: (value) => `mark match ${value.negated ? '! ' : ''}${formatMark(value)}`,
-  // Every packet begins with no mark and gets those that its own walk gives it.
+  // Every packet begins with no mark, one of this host with its socket's, by which flows are told
+  // apart; and gets those that its own walk gives it.
   steady: true,
   evaluator: (value) => new MarkEvaluator(value),
 });

@@ -161,8 +161,12 @@ export const owner = defineMatch<OwnerValues>({
     if (supplementary) parts.push('incl. suppl. groups');
     return parts.join(' ');
   },
-  unenforced: () =>
-    'who sent a packet is known to the gate only, and of groups nothing: it counts as sent by none',
+  unenforced: ({ group }, holdsOutput) => {
+    if (!holdsOutput) {
+      return 'who sent a packet is known with --datapath gate only: it counts as sent by nobody';
+    }
+    return group === null ? null : 'groups of senders are not known: only a negated one matches';
+  },
   // The kernel sends for a socket also where the socket is gone, and then for nobody.
   steady: false,
   evaluator: (value) => new OwnerEvaluator(value),

@@ -61,9 +61,9 @@ class ConnmarkEvaluator implements TargetEvaluator {
         : (before & ~this.ctMask) ^ this.shifted(ctx.mark & this.packetMask);
     // Only a change is an UPDATE of the connection (connmark_tg_shift).
     if (after !== before) {
-      connection.mark = after;
       // Rules before this one may answer the next packet otherwise.
       if (ctx.trail !== null) ctx.trail.disturb();
+      if (!ctx.trail?.isRehearsal) connection.mark = after;
     }
     return Verdict.Continue;
   }

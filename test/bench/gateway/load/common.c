@@ -103,3 +103,13 @@ void say_ready(void) {
   puts("ready");
   fflush(stdout);
 }
+
+void wait_for_signal(void) {
+  sigset_t wanted;
+  sigemptyset(&wanted);
+  sigaddset(&wanted, SIGUSR1);
+  /* Before anybody can have sent it. */
+  sigprocmask(SIG_BLOCK, &wanted, NULL);
+  say_ready();
+  while (!stopping && sigwaitinfo(&wanted, NULL) < 0 && errno == EINTR) continue;
+}

@@ -16,6 +16,8 @@ struct options {
   double warm_up;         /* -w: seconds before it that are not measured */
   long long bytes;        /* -s: size of a file or message */
   bool active;            /* -A: FTP with PORT in place of PASV */
+  bool waits_signal;      /* -G: measure when SIGUSR1 comes (UDP) */
+  bool stateless;         /* -N: nothing tracks the flows: they need not be established (UDP) */
 };
 
 /* Set by SIGTERM and SIGINT. */
@@ -54,8 +56,11 @@ void samples_sort(struct samples *samples);
 /* `share` from 0 to 1; -1 where there are none. They have to be sorted. */
 double samples_percentile(const struct samples *samples, double share);
 
-/* Says on standard output that clients may come. */
+/* Says on standard output that clients, or SIGUSR1, may come. */
 void say_ready(void);
+
+/* Says that it is ready, and returns when SIGUSR1 comes or the process shall stop. */
+void wait_for_signal(void);
 
 /* Each part returns an exit code and prints one line of JSON; servers at SIGTERM. */
 int ftp_server(const struct options *options);

@@ -8,7 +8,7 @@
  *   load tcp-requests -a SERVER -p PORT -s BYTES -t SECONDS -w WARM_UP
  *   load tcp-connects -a SERVER -p PORT -c AT_ONCE -t SECONDS -w WARM_UP
  *   load udp-server   -a ADDRESS -p PORT -n PORTS
- *   load udp-client   -a SERVER -p PORT -n PORTS -f FLOWS -t SECONDS -w WARM_UP
+ *   load udp-client   -a SERVER -p PORT -n PORTS -f FLOWS -t SECONDS -w WARM_UP [-G] [-N]
  *
  * Servers print "ready" when they listen, and end at SIGTERM. Each part prints one line of JSON at
  * its end.
@@ -39,14 +39,14 @@ static void on_signal(int signal) {
 
 static int usage(void) {
   fputs("load: usage: load PART -a ADDRESS [-p PORT] [-n PORTS] [-f FLOWS] [-c AT_ONCE]"
-        " [-t SECONDS] [-w WARM_UP] [-s BYTES] [-A]\n",
+        " [-t SECONDS] [-w WARM_UP] [-s BYTES] [-A] [-G] [-N]\n",
         stderr);
   return 2;
 }
 
 static bool read_options(int argc, char **argv, struct options *options) {
   int option;
-  while ((option = getopt(argc, argv, "a:p:n:f:c:t:w:s:A")) != -1) {
+  while ((option = getopt(argc, argv, "a:p:n:f:c:t:w:s:AGN")) != -1) {
     switch (option) {
       case 'a':
         if (inet_pton(AF_INET, optarg, &options->address) != 1) return false;
@@ -59,6 +59,8 @@ static bool read_options(int argc, char **argv, struct options *options) {
       case 'w': options->warm_up = atof(optarg); break;
       case 's': options->bytes = atoll(optarg); break;
       case 'A': options->active = true; break;
+      case 'G': options->waits_signal = true; break;
+      case 'N': options->stateless = true; break;
       default: return false;
     }
   }

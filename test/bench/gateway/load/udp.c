@@ -1,7 +1,8 @@
 /*
  * UDP: datagrams over one flow or many. A flow is established by an echo each way, and again two
  * seconds later, so that a tracker takes it for a lasting one; then datagrams go one way as fast as
- * the sender can, over the flows in random order, and the server counts what arrives.
+ * the sender can, over the flows in random order, and the server counts what arrives. With -G the
+ * client says "ready" after the first echoes and waits for SIGUSR1; with -N it sends no echoes.
  */
 #define _GNU_SOURCE
 #include "common.h"
@@ -124,6 +125,7 @@ static uint32_t random_below(uint32_t bound) {
 struct asker {
   int fd;
   int missing;
+  double assurable; /* when a second echo makes its flows lasting ones; 0: not asked yet */
   bool *answered;
 };
 
@@ -159,13 +161,21 @@ static void take_answers(struct asker *asker, const struct options *options, str
   }
 }
 
-/* One echo over each flow, of some sockets at a time. How many flows stayed without an answer. */
+static void wait_until(double time) {
+  for (double rest; !stopping && (rest = time - now()) > 0;) usleep((useconds_t)(rest * 1e6));
+}
+
+/*
+ * One echo over each flow, of some sockets at a time; a second one not before it counts. How many
+ * flows stayed without an answer.
+ */
 static long echo_over_all(struct asker *askers, int count, const struct options *options) {
   static struct batch batch;
   int at_once = options->ports >= OUTSTANDING ? 1 : OUTSTANDING / options->ports;
   long unanswered = 0;
   for (int begin = 0; begin < count && !stopping; begin += at_once) {
     int end = begin + at_once < count ? begin + at_once : count, missing = 1;
+    wait_until(askers[end - 1].assurable);
     for (int i = begin; i < end; i++) {
       memset(askers[i].answered, 0, (size_t)options->ports);
       askers[i].missing = options->ports;
@@ -178,6 +188,7 @@ static long echo_over_all(struct asker *askers, int count, const struct options 
         missing += askers[i].missing;
       }
     }
+    for (int i = begin; i < end; i++) askers[i].assurable = now() + ASSURED_SECONDS;
     unanswered += missing;
   }
   return unanswered;
@@ -218,14 +229,16 @@ int udp_client(const struct options *options) {
     if (options->ports > 1) continue;
     if (connect(askers[i].fd, (struct sockaddr *)&to, sizeof to) != 0) die("connect");
   }
+  long unanswered = 0;
   double begin = now();
-  long unanswered = echo_over_all(askers, sockets, options);
-  double established = now() - begin, rest = ASSURED_SECONDS - established;
-  if (rest > 0) usleep((useconds_t)(rest * 1e6));
-  unanswered += echo_over_all(askers, sockets, options);
+  if (!options->stateless) unanswered += echo_over_all(askers, sockets, options);
+  double established = now();
+  if (options->waits_signal) wait_for_signal();
+  if (!options->stateless) unanswered += echo_over_all(askers, sockets, options);
   flood(askers, sockets, options, WarmUp, options->warm_up);
   long sent = flood(askers, sockets, options, Count, options->seconds);
   printf("{\"offeredPerSecond\":%.0f,\"flows\":%d,\"establishSeconds\":%.3f,\"errors\":%ld}\n",
-         (double)sent / options->seconds, sockets * options->ports, established, unanswered);
+         (double)sent / options->seconds, sockets * options->ports, established - begin,
+         unanswered);
   return 0;
 }

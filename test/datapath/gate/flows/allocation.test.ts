@@ -46,7 +46,7 @@ for (const family of [4, 6] as const) {
 
 /** Where the packets of the first unit that a family uses stand. */
 function flowsWords(flows: Int32Array, family: 4 | 6): number {
-  return (family === 4 ? 0 : flows.length - 2 * 26) + 11;
+  return (family === 4 ? 0 : flows.length - 2 * 28) + 11;
 }
 
 test('the measure sees a ledger that makes an object', () => {

@@ -26,7 +26,7 @@ export function dirtyMemory(units: number, shared = false): FlowMemory {
     );
   return {
     config: words(32),
-    flows: words(26 * units),
+    flows: words(28 * units),
     buckets: words(16 * bucketsFor(units)),
     hops: words(8 * 4096),
   };
@@ -173,6 +173,7 @@ export function offerOf(
     hop1: answer.s1,
     hop2: answer.s2,
     hop3: answer.s3,
+    mark: 0,
     path: 3 + direction,
     checkWindow: true,
     sides: Int32Array.of(100, 200, 300, 400, 500, 600, 700, 800),

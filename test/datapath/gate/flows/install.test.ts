@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { SharedFlows } from '../../../../src/datapath/gate/flows/index.ts';
-import { FlowAction, FlowFlag, FlowWord } from '../../../../src/datapath/gate/layout.ts';
+import {
+  DirectionWord,
+  FlowAction,
+  FlowFlag,
+  FlowWord,
+} from '../../../../src/datapath/gate/layout.ts';
 import { GateAction, type GateActionCode } from '../../../../src/engine/index.ts';
 import {
   holds,
@@ -77,7 +82,7 @@ test('the words of a unit that no packet is compared with', () => {
   const lab = newLab(4);
   lab.flows.setNow(-1234);
   installBoth(lab, 7);
-  const unit = lab.memory.flows.subarray(0, 26);
+  const unit = lab.memory.flows.subarray(0, 28);
   const flags = FlowFlag.CheckWindow | FlowFlag.ReplySpokeLast;
   assert.equal(unit[FlowWord.Meta], 6 | (4 << 8) | (7 << 16) | (14 << 20) | (flags << 24));
   assert.equal(unit[FlowWord.LastSeenMs], -1234);
@@ -124,6 +129,14 @@ describe('actions', () => {
   }
 });
 
+test('packets of this host are told apart by their mark', () => {
+  const lab = newLab(4);
+  const changes = { action: GateAction.Out, inIf: -1, mark: 0xffff } as const;
+  assert.ok(lab.flows.install(offerOf(1, 0, keysOf(1), changes)));
+  const hop = lab.memory.flows[FlowWord.Directions + DirectionWord.Hop]!;
+  assert.equal(hop & 0xffff, 0xffff);
+});
+
 describe('what the memory has no words for is refused, and takes no room', () => {
   const cases = [
     ['a zone', {}],
@@ -131,6 +144,8 @@ describe('what the memory has no words for is refused, and takes no room', () =>
     ['a way out that is gone', { outIf: 100 }],
     ['a kernel index of more than 24 bits', { inIf: 101 }],
     ['a path beyond 65535', { path: 65_536 }],
+    ['a mark beyond 65535', { action: GateAction.Out, inIf: -1, mark: 65_536 }],
+    ['a mark with the highest bit', { action: GateAction.Out, inIf: -1, mark: -1 }],
   ] as const;
   for (const [name, changes] of cases) {
     test(name, () => {

@@ -87,7 +87,7 @@ test('sizes', () => {
   assert.equal(words('config'), layout.CONFIG_WORDS);
   assert.equal(4 * words('punt'), layout.PUNT_HEADER_BYTES);
   const bytes = ['flow', 'annex', 'bucket', 'hop', 'config'].map((name) => 4 * words(name));
-  assert.deepEqual(bytes, [104, 104, 64, 32, 128]);
+  assert.deepEqual(bytes, [4 * layout.FLOW_WORDS, 4 * layout.FLOW_WORDS, 64, 32, 128]);
 });
 
 test('fields', () => {
@@ -133,13 +133,17 @@ test('fields', () => {
       ['punt_ifindex', ConfigWord.PuntIfindex],
       ['mark', ConfigWord.Mark],
       ['units', ConfigWord.Units],
+      ['watched', ConfigWord.Watched],
     ],
   );
+  const { Source, Destination, Ports, Kind } = layout.WatchKeyWord;
+  assert.deepEqual(Object.values(fields('ends_of_packet')), [Source, Destination, Ports, Kind]);
+  assert.equal(structs.get('ends_of_packet')!.size, layout.WATCH_KEY_WORDS);
   assert.deepEqual(fields('punt'), {
     length: PuntWord.Length,
-    ifindex: PuntWord.Ifindex,
-    flags: PuntWord.Flags,
+    way: PuntWord.Way,
     uid: PuntWord.Uid,
+    mark: PuntWord.Mark,
   });
 });
 
@@ -159,6 +163,7 @@ test('constants', () => {
     ACTION_LOCAL: FlowAction.Local,
     ACTION_OUT: FlowAction.Out,
     ACTION_PUNT: FlowAction.Punt,
+    ACTION_ACKS: FlowAction.Acks,
   });
   assert.deepEqual(values('flow_flag'), {
     FLOW_CHECK_WINDOW: FlowFlag.CheckWindow,
@@ -179,6 +184,7 @@ test('constants', () => {
   assert.deepEqual(values('program_slot'), {
     PROGRAM_INGRESS: ProgramSlot.Ingress,
     PROGRAM_EGRESS: ProgramSlot.Egress,
+    PROGRAM_LOOPBACK: ProgramSlot.Loopback,
     PROGRAM_SLOTS: Object.keys(ProgramSlot).length,
   });
 });

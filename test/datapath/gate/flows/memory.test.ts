@@ -11,7 +11,7 @@ import {
   type FlowMemoryCode,
   mustBeLittleEndian,
 } from '../../../../src/datapath/gate/flows/memory.ts';
-import { ConfigWord } from '../../../../src/datapath/gate/layout.ts';
+import { ConfigWord, LAYOUT_VERSION } from '../../../../src/datapath/gate/layout.ts';
 import { dirtyMemory, newMemory } from './flow-lab.ts';
 
 function refuses(code: FlowMemoryCode, act: () => void): void {
@@ -23,7 +23,7 @@ describe('initialise', () => {
     const memory = dirtyMemory(1000);
     initialise(memory, { seed: -5, mark: 0xfeed, puntIfindex: 12, units: 1000 });
     const expected = new Int32Array(32);
-    expected.set([0x31474850, 1, 1, 0, -5, 255, 11, 12, 0xfeed, 1000]);
+    expected.set([0x31474850, LAYOUT_VERSION, 1, 0, -5, 255, 11, 12, 0xfeed, 1000]);
     assert.deepEqual(memory.config, expected);
     assert.ok(memory.buckets.every((slot) => slot === 0));
   });
@@ -73,7 +73,7 @@ test('a big-endian machine is refused', () => {
 describe('memory of a former process is refused', () => {
   const changes: [string, FlowMemoryCode, number, number][] = [
     ['without the magic word', 'flow-memory-foreign', ConfigWord.Magic, 0],
-    ['of another layout', 'flow-memory-version', ConfigWord.Version, 2],
+    ['of another layout', 'flow-memory-version', ConfigWord.Version, LAYOUT_VERSION - 1],
     ['for another number of units', 'flow-memory-shape', ConfigWord.Units, 9],
     ['with other buckets', 'flow-memory-shape', ConfigWord.BucketMask, 3],
     ['with other references', 'flow-memory-shape', ConfigWord.RefBits, 6],

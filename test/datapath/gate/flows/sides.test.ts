@@ -64,12 +64,3 @@ test('the second direction does not take back what the first has moved on', () =
   const read = [...lab.memory.flows.subarray(SIDES, SIDES + 8)];
   assert.deepEqual(read, [1000, 201, 300, 400, 500, 600, 700, 800]);
 });
-
-test('words that were not checked before are taken as they are offered', () => {
-  const lab = newLab(4);
-  const keys = keysOf(1);
-  lab.flows.install(offerOf(1, 0, keys, { checkWindow: false, sides: new Int32Array(8).fill(9) }));
-  const sides = Int32Array.of(-5, -5, 1, -5, -5, -5, 1, -5);
-  lab.flows.install(offerOf(1, 1, keys, { sides }));
-  assert.deepEqual(lab.memory.flows.slice(SIDES, SIDES + 8), sides);
-});

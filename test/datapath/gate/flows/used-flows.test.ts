@@ -99,8 +99,8 @@ describe('what was installed is read', () => {
     for (const { unit } of read(lab.memory)) {
       sidesOf(lab.memory, unit, into);
       assert.deepEqual([...into], [100, 200, 300, 400, 500, 600, 700, 800]);
-      lab.memory.flows[26 * unit + 18] = 0x7000_0000 + unit;
-      lab.memory.flows[26 * unit + 25] = -9 - unit;
+      lab.memory.flows[28 * unit + 18] = 0x7000_0000 + unit;
+      lab.memory.flows[28 * unit + 25] = -9 - unit;
       sidesOf(lab.memory, unit, into);
       assert.deepEqual([...into], [0x7000_0000 + unit, 200, 300, 400, 500, 600, 700, -9 - unit]);
     }
@@ -118,7 +118,7 @@ describe('nonsense is left out', () => {
   const damages: [string, boolean[][], (memory: FlowMemory) => void][] = [
     ['a family of 5', [], (memory) => (memory.flows[0] = (memory.flows[0]! & ~0xff00) | 0x0500)],
     ['another address', [[false, true]], (memory) => memory.flows[3]!++],
-    ['no such action', [[false, true]], (memory) => (memory.flows[9] = (1001 << 8) | 5)],
+    ['no such action', [[false, true]], (memory) => (memory.flows[9] = (1001 << 8) | 6)],
     ['no action', [[false, true]], (memory) => (memory.flows[9] = 0)],
     ['no way in', [[false, true]], (memory) => (memory.flows[9] = 1)],
     ['a hop beyond the last', [[false, true]], (memory) => (memory.flows[10]! |= 0xfff)],
@@ -170,7 +170,7 @@ describe('nonsense is left out', () => {
     const other = newLab(8);
     installBoth(other, 0, 6);
     // The IPv6 flow at the top is written over two of the others.
-    memory.flows.set(other.memory.flows.subarray(26 * 6), 26 * 6);
+    memory.flows.set(other.memory.flows.subarray(28 * 6), 28 * 6);
     enterSlots(memory, other.memory);
     const read6 = read(memory).filter((flow) => flow.original.family === 6);
     assert.deepEqual(
@@ -188,7 +188,7 @@ describe('nonsense is left out', () => {
     const other = newLab(8);
     for (let n = 0; n < 7; n++) installBoth(other, n);
     for (let n = 0; n < 6; n++) other.flows.withdraw(n);
-    former.memory.flows.set(other.memory.flows.subarray(26 * 6, 26 * 7), 26 * 6);
+    former.memory.flows.set(other.memory.flows.subarray(28 * 6, 28 * 7), 28 * 6);
     enterSlots(former.memory, other.memory);
     assert.notEqual(find(former.memory, keysOf(6)[0]), null);
     assert.deepEqual(
@@ -212,7 +212,7 @@ describe('nonsense is left out', () => {
     const { memory } = newLab(8);
     const former = newLab(8);
     installBoth(former, 0, 6);
-    memory.flows.set(former.memory.flows.subarray(26 * 6), 26 * 5);
+    memory.flows.set(former.memory.flows.subarray(28 * 6), 28 * 5);
     memory.hops.set(former.memory.hops);
     // The same slots, but of the unit before.
     for (const [n, slot] of former.memory.buckets.entries()) {

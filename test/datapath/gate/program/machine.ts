@@ -64,6 +64,8 @@ export interface DirectionSpec {
   readonly generation?: number;
   readonly hop?: number;
   readonly bytes?: number;
+  /** Of this host's own packets. */
+  readonly mark?: number;
 }
 
 export interface FlowSpec {
@@ -102,6 +104,7 @@ export interface PuntRecord {
   readonly flags: number;
   readonly ifindex: number;
   readonly uid: number;
+  readonly mark: number;
   readonly frame: Uint8Array;
   /** Bytes the record takes in the ring, without the ring's own header. */
   readonly recordBytes: number;
@@ -241,7 +244,7 @@ export class Machine {
     const at = unit * FLOW_WORDS + FlowWord.Directions + direction * DIRECTION_WORDS;
     const generation = spec.generation ?? GENERATION;
     flows.words[at + DirectionWord.Way] = ((spec.ifindex ?? LOOPBACK) << 8) | spec.action;
-    flows.words[at + DirectionWord.Hop] = (generation << 16) | (spec.hop ?? 0);
+    flows.words[at + DirectionWord.Hop] = (generation << 16) | (spec.hop ?? spec.mark ?? 0);
     flows.words[at + DirectionWord.Bytes] = spec.bytes ?? 0;
     const seed = config.words[ConfigWord.Seed]!;
     const hash = hashKey(flows.words, unit * FLOW_WORDS, direction, seed);
@@ -255,15 +258,17 @@ function readRecord(ring: Ring, at: number, recordBytes: number): PuntRecord {
   const word = (n: number): number => ring.view.getUint32(at + n * 4, true);
   const frame = at + PUNT_HEADER_BYTES;
   return {
-    flags: word(PuntWord.Flags),
-    ifindex: word(PuntWord.Ifindex),
+    flags: word(PuntWord.Way) & 0xff,
+    ifindex: word(PuntWord.Way) >>> 8,
     uid: word(PuntWord.Uid) | 0,
+    mark: word(PuntWord.Mark),
     frame: Uint8Array.from(ring.bytes.subarray(frame, frame + word(PuntWord.Length))),
     recordBytes,
   };
 }
 
-function tupleOf(frame: Uint8Array): Tuple {
+/** The tuple that the tracker makes of a frame. */
+export function tupleOf(frame: Uint8Array): Tuple {
   const tuple = new Tuple();
   tuple.fromPacket(loadPacket(frame));
   return tuple;

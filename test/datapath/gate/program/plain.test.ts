@@ -248,6 +248,17 @@ describe('flows', { skip }, () => {
     });
   }
 
+  test("of this host's own: those with the mark that was decided on", () => {
+    install({ action: FlowAction.Out, mark: 0xca6c });
+    const run = (mark: number) => machine.run('egress', buildTcp(ends), { mark });
+    const kept = run(0xca6c);
+    assert.deepEqual([kept.verdict, kept.mark], [Verdict.Pass, 0xca6c]);
+    for (const mark of [0, 0xca6d, 0x1_ca6c]) {
+      assert.equal(run(mark).verdict, Verdict.Stolen);
+      assert.equal(machine.records('known')[0]!.mark, mark);
+    }
+  });
+
   test('in the next bucket, and behind others of the same tag', () => {
     const at = install(forward);
     const { buckets, config } = machine.maps;

@@ -50,6 +50,17 @@ describe('records', { skip }, () => {
     assert.equal(machine.run('egress', buildUdp(ends)).verdict, Verdict.Stolen);
     const [record] = machine.records('other');
     assert.deepEqual([record!.flags, record!.ifindex], [PuntFlag.Output, LOOPBACK]);
+    assert.equal(record!.mark, 0);
+  });
+
+  test('the mark of its socket; of what came in none', () => {
+    const mark = 0xfedc_ba98;
+    machine.run('egress', buildUdp(ends), { mark });
+    machine.run('ingress', buildUdp(ends), { mark });
+    assert.deepEqual(
+      machine.records('other').map((record) => record.mark),
+      [mark, 0],
+    );
   });
 
   test('a full ring drops, and does not take room of the other one', () => {
@@ -79,21 +90,29 @@ describe('the punt pair', { skip }, () => {
     const inward = machine.run('ingress', frame, { gsoSize: 1000 });
     assert.deepEqual([inward.verdict, inward.mark], [Verdict.Redirect, MARK]);
     assert.deepEqual([...inward.frame.subarray(0, 6)], [2, ReentryOp.Segment, 0, 0, 0, LOOPBACK]);
-    const outward = machine.run('egress', frame, { gsoSize: 1000 });
-    assert.deepEqual([outward.verdict, outward.mark], [Verdict.Redirect, ~MARK >>> 0]);
-    assert.deepEqual([...outward.frame.subarray(6, 12)], [6, ReentryOp.Segment, 0, 0, 0, LOOPBACK]);
+    const outward = machine.run('egress', frame, { gsoSize: 1000, mark: 0x17 });
+    assert.deepEqual([outward.verdict, outward.mark], [Verdict.Redirect, 0x17]);
+    assert.deepEqual([...outward.frame.subarray(6, 12)], [7, ReentryOp.Segment, 0, 0, 0, LOOPBACK]);
   });
 
   test('segments come by the ring of their connection', () => {
     takeOver();
-    const inward = macs('02:03:00:00:00:01', '06:03:00:00:00:77');
-    const outward = macs('02:03:00:00:00:88', '06:03:00:00:01:02');
+    const inward = macs('02:03:00:00:00:01', '07:03:00:00:00:77');
+    const outward = macs('02:03:00:00:00:88', '07:03:00:00:01:02');
     machine.run('segments', buildTcp({ ...ends, ...inward }), { mark: MARK });
-    machine.run('segments', buildTcp({ ...ends, ...outward }), { mark: ~MARK >>> 0 });
+    machine.run('segments', buildTcp({ ...ends, ...outward }));
+    machine.run('segments', buildTcp({ ...ends, ...outward }), { mark: 0x17 });
     const [known] = machine.records('known');
-    assert.deepEqual([known!.flags, known!.ifindex], [PuntFlag.Segment, 1]);
-    const [other] = machine.records('other');
-    assert.deepEqual([other!.flags, other!.ifindex], [PuntFlag.Segment | PuntFlag.Output, 0x102]);
+    assert.deepEqual([known!.flags, known!.ifindex, known!.mark], [PuntFlag.Segment, 1, 0]);
+    const others = machine.records('other');
+    const own = PuntFlag.Segment | PuntFlag.Output;
+    assert.deepEqual(
+      others.map(({ flags, ifindex, mark }) => [flags, ifindex, mark]),
+      [
+        [own, 0x102, 0],
+        [own, 0x102, 0x17],
+      ],
+    );
   });
 
   test('what the kernel itself sends there is dropped', () => {
@@ -112,11 +131,31 @@ describe('the punt pair', { skip }, () => {
     const out = macs('02:01:00:00:00:00', '02:00:00:00:01:2c');
     const left = machine.run('reentry', buildTcp({ ...ends, ...out }));
     assert.deepEqual([left.verdict, left.mark], [Verdict.Redirect, MARK]);
+    machine.hop(301);
+    const unmanaged = macs('02:01:00:00:00:00', '02:00:00:00:01:2d');
+    for (const [before, mark] of [
+      [MARK, 0],
+      [0x17, 0x17],
+    ]) {
+      const run = machine.run('reentry', buildTcp({ ...ends, ...unmanaged }), { mark: before! });
+      assert.deepEqual([run.verdict, run.mark], [Verdict.Redirect, mark]);
+    }
     const up = macs('02:02:00:00:00:09', '02:aa:bb:cc:dd:ee');
     const raised = machine.run('reentry', buildTcp({ ...wide, ...up }));
     assert.deepEqual([raised.verdict, raised.mark], [Verdict.Redirect, MARK]);
     assert.deepEqual([...raised.frame.subarray(0, 6)], [2, 0xaa, 0xbb, 0xcc, 0xdd, 0xee]);
     assert.deepEqual([...raised.frame.subarray(6)], [...buildTcp({ ...wide, ...up }).subarray(6)]);
+  });
+
+  test('up by lo: with the mark of the packet, and without that of the gate', () => {
+    const up = macs('02:02:00:00:00:01', '00:00:00:00:00:00');
+    for (const [before, mark] of [
+      [MARK, 0],
+      [0x17, 0x17],
+    ]) {
+      const run = machine.run('reentry', buildTcp({ ...ends, ...up }), { mark: before! });
+      assert.deepEqual([run.verdict, run.mark], [Verdict.Redirect, mark]);
+    }
   });
 
   test('instructions that mean nothing are dropped and counted', () => {

@@ -38,6 +38,7 @@ export class PuntBench {
   outcome: number = Outcome.Forward;
   whenProcessed: (packet: Packet) => void = () => undefined;
   readonly flight = { rerouted: false };
+  readonly context = { mark: 0 };
   readonly sender: GateSender;
   readonly path: PuntPath;
 
@@ -60,8 +61,10 @@ export class PuntBench {
         if (!bench.batch.forgetful) bench.asked.push(`in ${inIf}`);
         return bench.decide(packet, inIf);
       },
-      processOutput: (packet: Packet, outIf: number, uid: number) => {
+      context: this.context,
+      processOutput: (packet: Packet, outIf: number, uid: number, mark: number) => {
         if (!bench.batch.forgetful) bench.asked.push(`out ${outIf} ${uid}`);
+        this.context.mark = mark;
         return bench.decide(packet, -1);
       },
       sweep: () => undefined,
@@ -72,9 +75,9 @@ export class PuntBench {
   }
 
   /** Punts a frame, takes it through the slow path, and says what was sent. */
-  pass(frame: Uint8Array, ifindex: number, flags = 0, uid = -1): SentFrame[] {
+  pass(frame: Uint8Array, ifindex: number, flags = 0, uid = -1, mark = 0): SentFrame[] {
     this.batch.sent.length = 0;
-    this.ring.punt(frame, ifindex, flags, uid);
+    this.ring.punt(frame, ifindex, flags, uid, mark);
     this.takeAll();
     return [...this.batch.sent];
   }

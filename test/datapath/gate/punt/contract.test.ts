@@ -111,7 +111,8 @@ class PuntGateway {
         this.outcomes.push(names[outcome]!);
         return outcome;
       },
-      processOutput: (packet, outIf, uid) => engine.processOutput(packet, outIf, uid),
+      context: engine.context,
+      processOutput: (packet, outIf, uid, mark) => engine.processOutput(packet, outIf, uid, mark),
       sweep: (budget) => engine.sweep(budget),
     };
   }

@@ -70,16 +70,16 @@ export class RingTwin implements MappedRing {
   }
 
   /** A punted frame, in a record of a size that the program has. */
-  punt(frame: Uint8Array, ifindex: number, flags = 0, uid = -1): boolean {
+  punt(frame: Uint8Array, ifindex: number, flags = 0, uid = -1, mark = 0): boolean {
     const needed = PUNT_HEADER_BYTES + frame.length;
     const size = PUNT_RECORD_BYTES.find((bytes) => bytes >= needed);
     assert.ok(size !== undefined, 'the frame fits a record');
     const payload = new Uint8Array(size).fill(0xa5);
     const head = new Int32Array(payload.buffer, 0, 4);
     head[PuntWord.Length] = frame.length;
-    head[PuntWord.Ifindex] = ifindex;
-    head[PuntWord.Flags] = flags;
+    head[PuntWord.Way] = (ifindex << 8) | flags;
     head[PuntWord.Uid] = uid;
+    head[PuntWord.Mark] = mark;
     payload.set(frame, PUNT_HEADER_BYTES);
     return this.push(payload);
   }
@@ -102,6 +102,7 @@ export class RingTwin implements MappedRing {
 export interface SentFrame {
   readonly ifindex: number;
   readonly frame: Uint8Array;
+  readonly mark: number;
 }
 
 /** Keeps copies of what would have been sent, from the flush on; or counts only. */
@@ -123,24 +124,25 @@ export class MemoryBatch implements FrameBatch {
     const memory = new ArrayBuffer(slots * slotBytes);
     this.words = new Int32Array(memory).fill(0xa5a5a5a5 | 0);
     this.view = new DataView(memory);
-    this.waiting = new Int32Array(slots * 3);
+    this.waiting = new Int32Array(slots * 4);
   }
 
-  queue(slot: number, offset: number, length: number, ifindex: number): void {
+  queue(slot: number, offset: number, length: number, ifindex: number, mark = 0): void {
     if (slot !== this.queued || slot >= this.slots) throw new RangeError(`slot ${slot}`);
     if (offset + length > this.slotBytes) throw new RangeError(`${offset} + ${length} bytes`);
-    this.waiting[slot * 3] = slot * this.slotBytes + offset;
-    this.waiting[slot * 3 + 1] = length;
-    this.waiting[slot * 3 + 2] = ifindex;
+    this.waiting[slot * 4] = slot * this.slotBytes + offset;
+    this.waiting[slot * 4 + 1] = length;
+    this.waiting[slot * 4 + 2] = ifindex;
+    this.waiting[slot * 4 + 3] = mark;
     this.queued++;
   }
 
   flush(): void {
     this.flushes++;
     for (let slot = 0; slot < this.queued && !this.forgetful; slot++) {
-      const [at, length, ifindex] = this.waiting.subarray(slot * 3);
+      const [at, length, ifindex, mark] = this.waiting.subarray(slot * 4);
       const frame = new Uint8Array(this.view.buffer as ArrayBuffer).slice(at!, at! + length!);
-      this.sent.push({ ifindex: ifindex!, frame });
+      this.sent.push({ ifindex: ifindex!, frame, mark: mark! });
     }
     this.queued = 0;
   }

@@ -49,6 +49,7 @@ class LoopBench {
       clock: this.clock,
       outIf: -1,
       flight: { rerouted: false },
+      context: { mark: 0 },
       assembly: { fragmenter: new IpFragmenter() },
       process: () => Outcome.Drop,
       processOutput: () => Outcome.Drop,

@@ -224,9 +224,33 @@ describe('what this host sends', () => {
     assert.deepEqual([bench.stats.observed, bench.stats.received], [1, 0]);
   });
 
+  test('its mark is told to the engine, goes out with it as rules leave it, and no further', () => {
+    const bench = new PuntBench();
+    const frame = buildUdp({ ...own, dstMac: neighbour });
+    const marks = (mark: number) =>
+      bench.pass(frame, WAN.ifindex, PuntFlag.Output, -1, mark).map((sent) => sent.mark);
+    assert.deepEqual(marks(-2), [-2]);
+    assert.deepEqual(marks(0), [0]);
+    bench.whenProcessed = () => {
+      bench.context.mark = 9;
+      bench.sender.emit(loadPacket(buildUdp(out)), LAN.id);
+    };
+    assert.deepEqual(marks(7), [0, 9]);
+    bench.whenProcessed = () => {
+      throw new Error('broken');
+    };
+    bench.pass(frame, WAN.ifindex, PuntFlag.Output, -1, 7);
+    bench.whenProcessed = () => undefined;
+    assert.equal(bench.sender.mark, 0);
+    bench.outcome = Outcome.Ignore;
+    assert.deepEqual(marks(5), [5]);
+    bench.outcome = Outcome.Deliver;
+    assert.deepEqual(marks(5), [5]);
+  });
+
   test('cut from a super-frame: the source MAC is the interface’s again', () => {
     const bench = new PuntBench();
-    const frame = buildUdp({ ...own, dstMac: neighbour, srcMac: '06:03:00:0f:42:43' });
+    const frame = buildUdp({ ...own, dstMac: neighbour, srcMac: '07:03:00:0f:42:43' });
     const flags = PuntFlag.Output | PuntFlag.Segment;
     for (const outcome of [Outcome.Forward, Outcome.Ignore]) {
       bench.outcome = outcome;

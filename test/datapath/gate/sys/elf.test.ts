@@ -13,6 +13,7 @@ const fds = {
   known_ring: 8,
   other_ring: 9,
   programs: 0x1234,
+  watched: 0x1235,
 };
 
 function refuses(file: Uint8Array, why: RegExp): void {
@@ -38,7 +39,7 @@ describe('reading the object file', () => {
       wanted,
     );
     assert.deepEqual(programs[0]?.maps, [{ offset: 0, map: 'programs' }]);
-    assert.deepEqual(programs[3]?.instructions, Uint8Array.from(returns(0)));
+    assert.deepEqual(programs[4]?.instructions, Uint8Array.from(returns(0)));
   });
 
   test('puts descriptors in place, and leaves what was read as it is', () => {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { FLOW_WORDS } from '../../../../src/datapath/gate/layout.ts';
 import {
   Bpf,
   closePrograms,
@@ -69,7 +70,7 @@ describe('the kernel', options, () => {
     pins.mount();
     const maps = createMaps(bpf, sizes);
     for (const [name, fd] of Object.entries(maps.fds)) pins.pin(name, fd);
-    assert.equal(pins.list().length, 8);
+    assert.equal(pins.list().length, 9);
     assert.ok(pins.unpin('hops'));
     assert.equal(pins.open('hops'), -1);
     maps.close();
@@ -88,11 +89,11 @@ describe('the kernel', options, () => {
     const maps = createMaps(bpf, units);
     const programs = loadPrograms(bpf, readObjectFile(object), maps.fds);
     const ids = Object.values(programs).map((fd) => bpf.programInfo(fd).id);
-    maps.flows.words[26_000 - 1] = 77;
+    maps.flows.words[1000 * FLOW_WORDS - 1] = 77;
     maps.close();
     const former = FormerMaps.of(bpf, ids);
-    assert.equal(former?.flows.words[26_000 - 1], 77);
-    assert.equal(former?.flows.words.length, 1024 * 26);
+    assert.equal(former?.flows.words[1000 * FLOW_WORDS - 1], 77);
+    assert.equal(former?.flows.words.length, 1024 * FLOW_WORDS);
     former?.close();
     closePrograms(bpf, programs);
     assert.equal(FormerMaps.of(bpf, ids.slice(0, 1)), null, 'programs that are gone');

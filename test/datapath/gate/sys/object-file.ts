@@ -159,10 +159,12 @@ export const smallGate: FakeObject = {
   programs: [
     entry('entry_ingress', 0),
     entry('entry_egress', 1),
+    entry('entry_loopback', 2),
     ingress,
     { name: 'egress', instructions: returns(0) },
     { name: 'reentry', instructions: returns(0) },
     { name: 'segments', instructions: returns(0) },
+    { name: 'loopback', instructions: returns(0) },
   ],
   maps: ['programs', 'counters', 'known_ring'],
 };

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { FLOW_WORDS } from '../../../../src/datapath/gate/layout.ts';
 import {
   attachProgram,
   foreignFilters,
@@ -54,7 +55,7 @@ describe('small things', () => {
 
   test('every map has the size that the layout says', () => {
     const shapes = mapShapes({ units: 10, buckets: 8, ringBytes: 8192, knownRingBytes: 4096 });
-    assert.equal(shapes.flows.valueSize, 104);
+    assert.equal(shapes.flows.valueSize, 4 * FLOW_WORDS);
     assert.equal(shapes.buckets.valueSize, 64);
     assert.equal(shapes.config.valueSize, 128);
     assert.equal(shapes.hops.valueSize, 32);
