@@ -7,4 +7,4 @@ export { Clock } from './clock.ts';
 export { mix32, mixFinish, randomSeed } from './hash.ts';
 export { InterfaceTable } from './interfaces.ts';
 export { Prng } from './prng.ts';
-export { tuneForPackets } from './runtime.ts';
+export { takePrecedence, tuneForPackets } from './runtime.ts';

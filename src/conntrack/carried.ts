@@ -5,13 +5,7 @@ import { Field, ROW_WORDS } from './fields.ts';
 import { isUdpStream } from './protocols/udp.ts';
 import type { ConntrackSettings } from './settings.ts';
 import type { ConntrackTable } from './table.ts';
-import {
-  BOTH_SIDES_WORDS,
-  copySides,
-  fitsKnownWindows,
-  presumeLast,
-  takeSides,
-} from './tcp/carried-sides.ts';
+import { CARRIED_WORDS, copySides, fitsKnownWindows, takeSides } from './tcp/carried-sides.ts';
 import { tcpLifetime } from './tcp/lifetime.ts';
 import { TcpIndex, TcpState } from './tcp/states.ts';
 import { SideFlag, sideFlags } from './tcp/words.ts';
@@ -25,13 +19,17 @@ export interface FlowCarrier {
   /** Settles what it has counted of this connection. */
   collect(row: number): void;
   /**
-   * TCP: copies what it knows of both sides, in the order of the row, and returns the direction of the
-   * last segment; -1: nothing.
+   * TCP: copies what it knows of both sides, `CARRIED_WORDS` as `copySides` has them, and returns the
+   * direction of the last segment that it has passed on, with `NONE_SINCE` where `writeSides` has been
+   * called since; -1: it knows nothing.
    */
   readSides(row: number, into: Int32Array): number;
   /** TCP: timestamp of the last acknowledgement that passed in a direction; 0: none is known. */
   stampOf(row: number, direction: DirectionCode): number;
-  /** TCP: what has changed since `readSides`; words that moved on meanwhile stay. */
+  /**
+   * TCP: a segment was judged here, and this has changed since `readSides`; words that moved on
+   * meanwhile stay.
+   */
   writeSides(row: number, before: Int32Array, after: Int32Array): void;
   /** Gives a connection back, both directions, settled. */
   withdraw(row: number): void;
@@ -56,9 +54,9 @@ export class CarriedFlows {
   private readonly settings: ConntrackSettings;
   private carrier: FlowCarrier | null = null;
   /** What the carrier knew of both sides when the segment in hand came, and what is known now. */
-  private readonly before = new Int32Array(BOTH_SIDES_WORDS);
-  private readonly after = new Int32Array(BOTH_SIDES_WORDS);
-  private readonly settled = new Int32Array(BOTH_SIDES_WORDS);
+  private readonly before = new Int32Array(CARRIED_WORDS);
+  private readonly after = new Int32Array(CARRIED_WORDS);
+  private readonly settled = new Int32Array(CARRIED_WORDS);
   private hasSides = false;
 
   constructor(table: ConntrackTable, clock: Clock, settings: ConntrackSettings) {
@@ -164,14 +162,14 @@ export class CarriedFlows {
     return fitsKnownWindows(this.table.rows, row, direction, packet);
   }
 
-  /** TCP: both sides as they are known here. */
+  /** TCP: both sides as they are known here, four words each, then where the last segment ended. */
   copySides(row: number, into: Int32Array): void {
     copySides(this.table.rows, row, into);
   }
 
-  /** TCP: puts into a connection's row what was seen of both sides elsewhere. */
-  takeSides(row: number, sides: Int32Array): void {
-    takeSides(this.table.rows, row, sides, Direction.Original);
+  /** TCP: puts into a connection's row what was seen elsewhere, as `FlowCarrier.readSides` tells it. */
+  takeSides(row: number, sides: Int32Array, spoke: number): void {
+    takeSides(this.table.rows, row, sides, spoke);
   }
 
   /** TCP: the latest timestamp (TSval) that passed elsewhere in a direction; 0: none is known. */
@@ -199,11 +197,9 @@ export class CarriedFlows {
     this.hasSides = false;
     if (carrier === null || !table.hasStatus(row, Status.Carried)) return;
     if (packet.protocol === Proto.Tcp) {
-      const last = carrier.readSides(row, this.before);
-      this.hasSides = last >= 0;
-      if (!this.hasSides) return;
-      takeSides(table.rows, row, this.before, last);
-      presumeLast(table.rows, row);
+      const spoke = carrier.readSides(row, this.before);
+      this.hasSides = spoke >= 0;
+      if (this.hasSides) takeSides(table.rows, row, this.before, spoke);
     } else if (direction === Direction.Reply && !table.hasStatus(row, Status.SeenReply)) {
       // The first answer changes what all later packets are: NEW becomes ESTABLISHED.
       this.withdraw(row);
@@ -241,8 +237,8 @@ export class CarriedFlows {
     table.countPackets(row, direction, packets, bytes);
     const isTcp = table.protocol(row) === Proto.Tcp;
     if (isTcp && this.carrier !== null) {
-      const last = this.carrier.readSides(row, this.settled);
-      if (last >= 0) takeSides(table.rows, row, this.settled, last);
+      const spoke = this.carrier.readSides(row, this.settled);
+      if (spoke >= 0) takeSides(table.rows, row, this.settled, spoke);
     }
     if (table.hasStatus(row, Status.FixedTimeout)) return;
     const seconds = this.lifetime(row, timeouts);

@@ -49,7 +49,8 @@ export interface FlowOffer {
   checkWindow: boolean;
   /**
    * TCP: what each side has sent (highest byte, highest allowed byte, largest window, highest
-   * acknowledgement), original then reply, and the shifts of their windows.
+   * acknowledgement), original then reply, then where the last segment within the windows ended; and
+   * the shifts of their windows.
    */
   readonly sides: Int32Array;
   /** Whether each end permitted SACK: none that is sent to one that did not counts. */
@@ -76,7 +77,8 @@ export interface FlowGate {
   collectAll(): void;
   /**
    * TCP: copies what the gate knows of both sides, laid out as `FlowOffer.sides`, and returns the
-   * direction of the last segment; -1: not here.
+   * direction of the last segment that it has passed, with `NONE_SINCE` where the engine has seen one
+   * since; -1: not here.
    */
   readSides(row: number, into: Int32Array): number;
   /**
@@ -84,7 +86,10 @@ export interface FlowGate {
    * direction; 0: none.
    */
   stampOf(row: number, direction: DirectionCode): number;
-  /** TCP: what the engine has changed since `readSides`; words that moved on meanwhile stay. */
+  /**
+   * TCP: the engine has seen a segment, and this has changed since `readSides`; words that moved on
+   * meanwhile stay.
+   */
   writeSides(row: number, before: Int32Array, after: Int32Array): void;
   /** Gives a connection back, both directions, settled. Nothing where it is not here. */
   withdraw(row: number): void;

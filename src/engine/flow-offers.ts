@@ -1,4 +1,5 @@
 import {
+  CARRIED_WORDS,
   type CarriedFlows,
   type Conntrack,
   type ConntrackTable,
@@ -30,7 +31,7 @@ export class FlowOffers {
     mark: 0,
     path: 0,
     checkWindow: false,
-    sides: new Int32Array(8),
+    sides: new Int32Array(CARRIED_WORDS),
     originalSack: false,
     replySack: false,
     originalScale: 0,

@@ -55,9 +55,12 @@ export function adoptFlow(engine: Engine, flow: LeftFlow): number {
   return row;
 }
 
-/** What the program knew of both sides of a TCP connection, laid out as `FlowOffer.sides`. */
-export function adoptWindows(engine: Engine, row: number, sides: Int32Array): void {
-  engine.tracking.conntrack.carried.takeSides(row, sides);
+/**
+ * What the program knew of both sides of a TCP connection, and who spoke last: as `FlowGate.readSides`
+ * tells it.
+ */
+export function adoptWindows(engine: Engine, row: number, sides: Int32Array, spoke: number): void {
+  engine.tracking.conntrack.carried.takeSides(row, sides, spoke);
 }
 
 /** How a connection is translated is written in its tuples alone (see `Nat`); the bits say where. */

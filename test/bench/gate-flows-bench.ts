@@ -68,7 +68,7 @@ const offer: FlowOffer = {
   mark: 0,
   path: 1,
   checkWindow: true,
-  sides: new Int32Array(8),
+  sides: new Int32Array(9),
   originalSack: true,
   replySack: true,
   originalScale: 7,
@@ -197,7 +197,7 @@ for (let n = 0; n < CONNECTIONS; n++) install(flows, n);
 const reads: number[] = [];
 const sideReads: number[] = [];
 const units = new Int32Array(CONNECTIONS);
-const sides = new Int32Array(8);
+const sides = new Int32Array(9);
 let left = 0;
 for (let round = 0; round < ROUNDS; round++) {
   left = 0;

@@ -115,7 +115,7 @@ test('packets that are dropped: by policy, as INVALID, as malformed', () => {
 test('with a gate: known, waiting, refused and handed over', () => {
   const gateway = makeGateway({ rules: masquerade });
   const { engine } = gateway;
-  const moved = new Int32Array(8);
+  const moved = new Int32Array(9);
   let offers = 0;
   engine.setFlowGate({
     install: ({ row }) => {

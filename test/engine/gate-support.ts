@@ -1,6 +1,6 @@
 /** A gate that forwards nothing: it records what it is offered, and tests say what has passed. */
 import assert from 'node:assert/strict';
-import type { DirectionCode } from '../../src/conntrack/index.ts';
+import { CARRIED_WORDS, type DirectionCode, NONE_SINCE } from '../../src/conntrack/index.ts';
 import { type FlowGate, type FlowOffer, GateAction } from '../../src/engine/index.ts';
 import { type GatewayOptions, makeGateway, type TestGateway } from '../support/gateway.ts';
 
@@ -16,11 +16,17 @@ class Held {
     [0, 0, 0],
     [0, 0, 0],
   ];
-  sides = new Int32Array(8);
+  sides = new Int32Array(CARRIED_WORDS);
   /** By direction, of the last acknowledgement that passed. */
   readonly stamps = [0, 0];
-  /** Direction of the last segment. */
-  spokeLast = 0;
+  /** As `readSides` returns it. */
+  spoke = NONE_SINCE;
+
+  /** The last segment passes, behind all that its side has sent before. */
+  set spokeLast(direction: number) {
+    this.spoke = direction;
+    this.sides[8] = this.sides[4 * direction]!;
+  }
 }
 
 export class FakeGate implements FlowGate {
@@ -57,7 +63,7 @@ export class FakeGate implements FlowGate {
     const held = this.flows.get(row);
     if (held === undefined) return -1;
     into.set(held.sides);
-    return held.spokeLast;
+    return held.spoke;
   }
 
   stampOf(row: number, direction: DirectionCode): number {
@@ -67,7 +73,10 @@ export class FakeGate implements FlowGate {
   writeSides(row: number, before: Int32Array, after: Int32Array): void {
     const held = this.flows.get(row);
     assert.ok(held);
-    for (let i = 0; i < 8; i++) if (held.sides[i] === before[i]) held.sides[i] = after[i]!;
+    for (let i = 0; i < CARRIED_WORDS; i++) {
+      if (held.sides[i] === before[i]) held.sides[i] = after[i]!;
+    }
+    held.spoke |= NONE_SINCE;
   }
 
   withdraw(row: number): void {

@@ -1,5 +1,5 @@
 import type { Server } from 'node:net';
-import { Clock, randomSeed, tuneForPackets } from '../../base/index.ts';
+import { Clock, randomSeed, takePrecedence, tuneForPackets } from '../../base/index.ts';
 import { EventHub, gatewayHandler, RuleChanges, serveLines } from '../../control/index.ts';
 import {
   DatapathUnavailable,
@@ -63,6 +63,7 @@ export async function runGateway(options: RunOptions): Promise<number> {
   if (process.geteuid?.() !== 0) {
     throw new CommandError('pinhole run: must be root: start it with sudo', Exit.NoGateway);
   }
+  takePrecedence();
   // A reload asked for before there is anything to reload is no reason to end.
   process.on('SIGHUP', () => {});
   const server = await listenOnSocket(options.socket);

@@ -5,7 +5,6 @@ import { TcpIndex, TcpState } from './states.ts';
 import {
   lastDirection,
   lastIndex,
-  lastWindow,
   Side,
   SideFlag,
   setLastSeen,
@@ -16,61 +15,61 @@ import {
   TcpWord,
 } from './words.ts';
 
+/** Both sides' words in the order of `Side`, original first. */
+const SIDES_WORDS = 8;
 /**
- * The windows of a connection whose segments pass without the tracker: taken over from whoever saw
- * them, and handed back. Both sides' words stand in the order of `Side`, original first.
+ * What is told of a connection whose segments pass without the tracker, taken over from whoever saw
+ * them and handed back: both sides, then where the last segment that fitted the windows ended.
  */
-export const BOTH_SIDES_WORDS = 8;
+export const CARRIED_WORDS = SIDES_WORDS + 1;
+
+/** Beside the direction of the last segment elsewhere: one has been judged here since. */
+export const NONE_SINCE = 2;
 
 /** Of a window that is not closed; how wide it was does not matter to anybody. */
 const OPEN_WINDOW = 1;
 
-/** Copies both sides of a row into `into`. */
+/** Copies these words of a row into `into`. */
 export function copySides(rows: Int32Array, row: number, into: Int32Array): void {
-  const from = row * ROW_WORDS + TcpWord.Sides;
-  for (let i = 0; i < BOTH_SIDES_WORDS; i++) into[i] = rows[from + i]!;
+  const at = row * ROW_WORDS;
+  for (let i = 0; i < SIDES_WORDS; i++) into[i] = rows[at + TcpWord.Sides + i]!;
+  into[SIDES_WORDS] = rows[at + TcpWord.LastEnd]!;
 }
 
 /**
  * Puts into a row what was seen of both sides elsewhere, and what the tracker would remember beside
- * it; `lastSpoke` is the direction of the last segment. Nothing where they have not moved on.
+ * it. `spoke` is the direction of the last segment there, a plain one; with `NONE_SINCE` one has been
+ * judged here since, so that nothing is to be taken but what has changed all the same.
  */
-export function takeSides(
-  rows: Int32Array,
-  row: number,
-  sides: Int32Array,
-  lastSpoke: number,
-): void {
+export function takeSides(rows: Int32Array, row: number, sides: Int32Array, spoke: number): void {
   const at = row * ROW_WORDS;
-  const to = at + TcpWord.Sides;
-  let moved = false;
-  for (let i = 0; i < BOTH_SIDES_WORDS; i++) {
-    if (rows[to + i] === sides[i]) continue;
-    rows[to + i] = sides[i]!;
-    moved = true;
-  }
-  if (!moved) return;
-  noteAcknowledged(rows, at, Direction.Original);
-  noteAcknowledged(rows, at, Direction.Reply);
+  const hasMoved = moveSides(rows, at, sides);
+  const end = sides[SIDES_WORDS]!;
+  const isKnown = (spoke & NONE_SINCE) !== 0 && rows[at + TcpWord.LastEnd] === end;
+  if (isKnown && !hasMoved) return;
+  const direction = spoke & ~NONE_SINCE;
   setRetransmissions(rows, at, 0);
+  // How long it was does not matter to anybody.
+  rows[at + TcpWord.LastSeq] = end;
+  rows[at + TcpWord.LastEnd] = end;
+  rows[at + TcpWord.LastAck] = rows[at + sideAt(direction) + Side.MaxAck]!;
   const isClosed = closes(rows, at, Direction.Original) || closes(rows, at, Direction.Reply);
-  // None: of the last segment nothing is known but its direction.
-  setLastSeen(rows, at, isClosed ? 0 : OPEN_WINDOW, TcpIndex.None, lastSpoke);
+  setLastSeen(rows, at, isClosed ? 0 : OPEN_WINDOW, TcpIndex.Ack, direction);
 }
 
-/**
- * Where the last segment was not seen here, it is held to be the one with the highest numbers of the
- * side that spoke last: a reset right behind data of the same sender is believed by that (`weighReset`).
- */
-export function presumeLast(rows: Int32Array, row: number): void {
-  const at = row * ROW_WORDS;
-  if (lastIndex(rows, at) !== TcpIndex.None) return;
-  const direction = lastDirection(rows, at);
-  const side = at + sideAt(direction);
-  rows[at + TcpWord.LastSeq] = rows[side + Side.End]!;
-  rows[at + TcpWord.LastEnd] = rows[side + Side.End]!;
-  rows[at + TcpWord.LastAck] = rows[side + Side.MaxAck]!;
-  setLastSeen(rows, at, lastWindow(rows, at), TcpIndex.Ack, direction);
+/** True where any word is another one than before. */
+function moveSides(rows: Int32Array, at: number, sides: Int32Array): boolean {
+  const to = at + TcpWord.Sides;
+  let hasMoved = false;
+  for (let i = 0; i < SIDES_WORDS; i++) {
+    if (rows[to + i] === sides[i]) continue;
+    rows[to + i] = sides[i]!;
+    hasMoved = true;
+  }
+  if (!hasMoved) return false;
+  noteAcknowledged(rows, at, Direction.Original);
+  noteAcknowledged(rows, at, Direction.Reply);
+  return true;
 }
 
 /**

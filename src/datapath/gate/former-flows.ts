@@ -1,7 +1,6 @@
 import { adoptFlow, adoptWindows, type Engine } from '../../engine/index.ts';
 import { Proto } from '../../wire/index.ts';
-import { type FlowMemory, FlowMemoryError, flowsOf, sidesOf } from './flows/index.ts';
-import { SIDE_WORDS } from './layout.ts';
+import { type FlowMemory, FlowMemoryError, flowsOf, SEEN_WORDS, sidesOf } from './flows/index.ts';
 import { type Bpf, FormerMaps } from './sys/index.ts';
 
 /**
@@ -60,10 +59,10 @@ export class LeftBehind {
 
   /** The old programs are gone: what they saw to the last. The memory is let go of. */
   finish(engine: Engine): void {
-    const sides = new Int32Array(2 * SIDE_WORDS);
+    const sides = new Int32Array(SEEN_WORDS);
     for (const [unit, row] of this.tcpRows) {
-      sidesOf(this.memory, unit, sides);
-      adoptWindows(engine, row, sides);
+      const spoke = sidesOf(this.memory, unit, sides);
+      adoptWindows(engine, row, sides, spoke);
     }
     this.maps.close();
   }

@@ -10,15 +10,16 @@
  */
 
 /** Changes with every change of anything in this file: older memory is not adopted. */
-export const LAYOUT_VERSION = 2;
+export const LAYOUT_VERSION = 3;
 /** "PHG1": the first word of the configuration. */
 export const CONFIG_MAGIC = 0x31474850;
 
 /**
- * One flow: a tracked connection, both directions. 28 words, 112 bytes. An IPv6 flow takes two units:
- * the second one, its annex, holds the address words that do not fit the first.
+ * One flow: a tracked connection, both directions. 30 words, 120 bytes (the kernel rounds them up to
+ * eight), the last one unused. An IPv6 flow takes two units: the second one, its annex, holds the
+ * address words that do not fit the first.
  */
-export const FLOW_WORDS = 28;
+export const FLOW_WORDS = 30;
 export const FlowWord = {
   /** protocol | family << 8 | scale of original << 16 | scale of reply << 20 | `FlowFlag` << 24. */
   Meta: 0,
@@ -38,6 +39,8 @@ export const FlowWord = {
   Sides: 18,
   /** `FlowAction.Acks`: the timestamp (TSval) that passed last, original direction, then reply; 0: none. */
   Stamps: 26,
+  /** TCP: behind the last segment that was within the windows (last_end there), of whichever side. */
+  LastEnd: 28,
 } as const;
 
 /** Words of one direction. */
@@ -88,8 +91,10 @@ export const FlowFlag = {
   /** TCP: the original direction (the reply direction) did not permit SACK: none sent to it counts. */
   OriginalNoSack: 2,
   ReplyNoSack: 4,
-  /** TCP: the last segment that passed was of the reply direction. Written by the program, too. */
+  /** TCP: the last segment that passed was of the reply direction. Written by the program. */
   ReplySpokeLast: 8,
+  /** TCP: the engine has seen a segment, and none has passed since. Taken away by the program. */
+  EngineSpokeLast: 16,
 } as const;
 
 /** Bytes counted of one direction from which on its packets go to the engine, which collects. */

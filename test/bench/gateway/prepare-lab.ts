@@ -19,6 +19,13 @@ const neighbours: readonly (readonly [Place, string, string, Place, string])[] =
 const ends: readonly Place[] = ['client', 'server'];
 const offloadFeatures = ['rx', 'tx', 'sg', 'tso', 'gso', 'gro'];
 
+/** Otherwise the ports of one client run out within seconds. */
+const manyConnections = [
+  'net.ipv4.ip_local_port_range=10000 65000',
+  'net.ipv4.tcp_tw_reuse=1',
+  'net.ipv4.tcp_max_tw_buckets=4096',
+];
+
 const maximumPath = '/proc/sys/net/netfilter/nf_conntrack_max';
 
 async function macOf(lab: Lab, place: Place, link: string): Promise<string> {
@@ -35,9 +42,7 @@ export async function prepareLab(lab: Lab): Promise<void> {
     await mustRunIn(lab, place, ['ip', 'neigh', 'replace', ...entry]);
   }
   for (const place of ends) {
-    // Otherwise the ports of one client run out within seconds.
-    const settings = ['net.ipv4.ip_local_port_range=10000 65000', 'net.ipv4.tcp_tw_reuse=1'];
-    await mustRunIn(lab, place, ['sysctl', '-qw', ...settings]);
+    await mustRunIn(lab, place, ['sysctl', '-qw', ...manyConnections]);
   }
 }
 

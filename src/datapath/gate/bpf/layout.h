@@ -5,7 +5,7 @@
 
 #include <linux/types.h>
 
-#define LAYOUT_VERSION 2
+#define LAYOUT_VERSION 3
 #define CONFIG_MAGIC 0x31474850
 
 struct direction {
@@ -37,6 +37,8 @@ struct flow {
 	__u32 paths;
 	struct side sides[2];
 	__u32 stamps[2];
+	__u32 last_end;
+	__u32 unused;
 };
 
 struct annex_ends {
@@ -46,7 +48,7 @@ struct annex_ends {
 
 struct annex {
 	struct annex_ends ends[2];
-	__u32 unused[16];
+	__u32 unused[18];
 };
 
 #define ACTION_MASK 0x0f
@@ -55,7 +57,8 @@ enum flow_flag {
 	FLOW_CHECK_WINDOW = 1,
 	FLOW_ORIGINAL_NO_SACK = 2,
 	FLOW_REPLY_NO_SACK = 4,
-	FLOW_REPLY_SPOKE_LAST = 8
+	FLOW_REPLY_SPOKE_LAST = 8,
+	FLOW_ENGINE_SPOKE_LAST = 16
 };
 #define BYTES_TO_COLLECT 0xc0000000u
 

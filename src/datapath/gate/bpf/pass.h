@@ -37,9 +37,10 @@ static __always_inline __u32 action_of(const struct config *config, const struct
 /* A reset is judged by who spoke before (nf_conntrack_proto_tcp.c, last_dir). */
 static __always_inline void note_speaker(const struct match *match)
 {
-	const __u32 flag = (__u32)FLOW_REPLY_SPOKE_LAST << 24;
+	const __u32 reply = (__u32)FLOW_REPLY_SPOKE_LAST << 24;
 	const __u32 before = match->flow->meta;
-	const __u32 now = match->direction ? before | flag : before & ~flag;
+	const __u32 others = before & ~(reply | (__u32)FLOW_ENGINE_SPOKE_LAST << 24);
+	const __u32 now = match->direction ? others | reply : others;
 
 	if (now != before)
 		match->flow->meta = now;

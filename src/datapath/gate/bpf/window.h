@@ -5,8 +5,8 @@
  * src/conntrack/tcp/window.ts, where the bounds are explained; it goes on from what was learnt here.
  *
  * Two processors may carry the two directions at once. Words are written without a lock, only where
- * they change: a word of the one may for a moment be older than the other knows. All of them only
- * grow, and the next segment brings them up again.
+ * they change: a word of the one may for a moment be older than the other knows. All of them but
+ * last_end only grow, and the next segment brings them up again.
  */
 #ifndef PINHOLE_GATE_WINDOW_H
 #define PINHOLE_GATE_WINDOW_H
@@ -185,6 +185,9 @@ static __always_inline int fits_windows(struct __sk_buff *skb, const struct pack
 		return !is_checked;
 	if (!is_over(sender, seq)) {
 		learn(sender, receiver, packet, end, sack, packet->window << scale);
+		/* A reset right behind it will be believed. */
+		if (flow->last_end != end)
+			flow->last_end = end;
 		return 1;
 	}
 	if (is_checked)

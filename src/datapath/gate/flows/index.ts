@@ -16,4 +16,5 @@ export {
   MOST_UNITS,
 } from './memory.ts';
 export { SharedFlows } from './shared-flows.ts';
+export { SEEN_WORDS } from './sides.ts';
 export { flowsOf, sidesOf } from './used-flows.ts';

@@ -84,7 +84,7 @@ export function metaOf(offer: FlowOffer): number {
     (offer.originalSack ? 0 : FlowFlag.OriginalNoSack) |
     (offer.replySack ? 0 : FlowFlag.ReplyNoSack) |
     // The packet that is being let through.
-    (offer.direction === Direction.Reply ? FlowFlag.ReplySpokeLast : 0);
+    FlowFlag.EngineSpokeLast;
   return (
     kindOf(offer.original) |
     ((offer.originalScale & 0x0f) << 16) |

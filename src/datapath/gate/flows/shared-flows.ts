@@ -1,21 +1,14 @@
 import { Direction, type DirectionCode } from '../../../conntrack/index.ts';
 import type { FlowGate, FlowLedger, FlowOffer } from '../../../engine/index.ts';
 import { Proto } from '../../../wire/index.ts';
-import {
-  ConfigWord,
-  DIRECTION_WORDS,
-  DirectionWord,
-  FLOW_WORDS,
-  FlowFlag,
-  FlowWord,
-} from '../layout.ts';
+import { ConfigWord, DIRECTION_WORDS, DirectionWord, FLOW_WORDS, FlowWord } from '../layout.ts';
 import { Collector } from './collector.ts';
 import { HopTable } from './hops.ts';
 import { type GateInterfaces, hopOf, isExpressible, metaOf, wayOf } from './instructions.ts';
 import { hashKey, hasKey, writeKeys } from './keys.ts';
 import { type FlowMemory, mustBeUsable, nextGeneration } from './memory.ts';
 import { RowUnits } from './row-units.ts';
-import { mergeSides, putSides, readSides, writeSides } from './sides.ts';
+import { keepSpeaker, mergeSides, putSides, readSides, speakerOf, writeSides } from './sides.ts';
 import { refOf, SlotIndex } from './slots.ts';
 import { UnitPool } from './unit-pool.ts';
 
@@ -126,8 +119,7 @@ export class SharedFlows implements FlowGate {
     if (unit < 0) return -1;
     const at = unit * FLOW_WORDS;
     readSides(this.flows, at, into);
-    const isReply = (this.flows[at + FlowWord.Meta]! & (FlowFlag.ReplySpokeLast << 24)) !== 0;
-    return isReply ? Direction.Reply : Direction.Original;
+    return speakerOf(this.flows, at);
   }
 
   stampOf(row: number, direction: DirectionCode): number {
@@ -201,7 +193,7 @@ export class SharedFlows implements FlowGate {
       return this.begin(offer);
     }
     if (offer.original.protocol === Proto.Tcp) mergeSides(flows, at, offer.sides);
-    Atomics.store(flows, at + FlowWord.Meta, metaOf(offer));
+    Atomics.store(flows, at + FlowWord.Meta, keepSpeaker(flows, at, metaOf(offer)));
     return unit;
   }
 

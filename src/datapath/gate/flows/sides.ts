@@ -1,24 +1,37 @@
-import { FlowWord, SIDE_WORDS, SideWord } from '../layout.ts';
+import { Direction, NONE_SINCE } from '../../../conntrack/index.ts';
+import { FlowFlag, FlowWord, SIDE_WORDS, SideWord } from '../layout.ts';
 
 /** Words of both sides. */
 const SIDES = 2 * SIDE_WORDS;
+/** Words that `readSides` reads: both sides, then `FlowWord.LastEnd`. */
+export const SEEN_WORDS = SIDES + 1;
+
+const REPLY_SPOKE_LAST = FlowFlag.ReplySpokeLast << 24;
+const ENGINE_SPOKE_LAST = FlowFlag.EngineSpokeLast << 24;
+const SPEAKER = REPLY_SPOKE_LAST | ENGINE_SPOKE_LAST;
 
 /**
  * The words of both sides of a TCP connection, which the program moves on while it forwards. It only
- * ever moves them on: sequence numbers forward, the largest window up.
+ * ever moves them on: sequence numbers forward, the largest window up. Where the last segment ended
+ * goes forth and back.
  */
 export function readSides(flows: Int32Array, at: number, into: Int32Array): void {
   const sides = at + FlowWord.Sides;
   for (let word = 0; word < SIDES; word++) into[word] = Atomics.load(flows, sides + word);
+  into[SIDES] = Atomics.load(flows, at + FlowWord.LastEnd);
 }
 
 /** Writes the words over whatever is there. */
 export function putSides(flows: Int32Array, at: number, words: Int32Array): void {
   const sides = at + FlowWord.Sides;
   for (let word = 0; word < SIDES; word++) flows[sides + word] = words[word]!;
+  flows[at + FlowWord.LastEnd] = words[SIDES]!;
 }
 
-/** Writes what differs between `before` and `after`; a word that is further on by now stays. */
+/**
+ * Writes what differs between `before` and `after`, which a segment has taught the engine; a word that
+ * is further on by now stays.
+ */
 export function writeSides(
   flows: Int32Array,
   at: number,
@@ -29,9 +42,14 @@ export function writeSides(
     if (before[word] === after[word]) continue;
     advance(flows, at + FlowWord.Sides + word, word, before[word]!, after[word]!);
   }
+  Atomics.compareExchange(flows, at + FlowWord.LastEnd, before[SIDES]!, after[SIDES]!);
+  noteEngine(flows, at);
 }
 
-/** Writes the words that are further on than what is there. */
+/**
+ * Writes the words that are further on than what is there. Where the last segment ended is there
+ * already, by `putSides` or `writeSides`, if the program has not passed another one since.
+ */
 export function mergeSides(flows: Int32Array, at: number, words: Int32Array): void {
   for (let word = 0; word < SIDES; word++) {
     const index = at + FlowWord.Sides + word;
@@ -40,6 +58,24 @@ export function mergeSides(flows: Int32Array, at: number, words: Int32Array): vo
       advance(flows, index, word, current, words[word]!);
     }
   }
+}
+
+/** Who spoke last, as `FlowGate.readSides` says it. */
+export function speakerOf(flows: Int32Array, at: number): number {
+  const meta = Atomics.load(flows, at + FlowWord.Meta);
+  const direction = (meta & REPLY_SPOKE_LAST) !== 0 ? Direction.Reply : Direction.Original;
+  return (meta & ENGINE_SPOKE_LAST) !== 0 ? direction | NONE_SINCE : direction;
+}
+
+/** `meta` with what stands there now of who spoke last. */
+export function keepSpeaker(flows: Int32Array, at: number, meta: number): number {
+  return (meta & ~SPEAKER) | (Atomics.load(flows, at + FlowWord.Meta) & SPEAKER);
+}
+
+/** The engine has seen a segment; where another one passes meanwhile, that is the last. */
+function noteEngine(flows: Int32Array, at: number): void {
+  const meta = Atomics.load(flows, at + FlowWord.Meta);
+  Atomics.compareExchange(flows, at + FlowWord.Meta, meta, meta | ENGINE_SPOKE_LAST);
 }
 
 /** Replaces `expected` by `next`, and anything else too where `next` is further on. */

@@ -1,4 +1,10 @@
-import { type DirectionCode, Field, Status, TcpState } from '../../../conntrack/index.ts';
+import {
+  CARRIED_WORDS,
+  type DirectionCode,
+  Field,
+  Status,
+  TcpState,
+} from '../../../conntrack/index.ts';
 import { setAcknowledgement } from '../../../nat/index.ts';
 import { findTcpOption, type Packet, seqAfter, TcpFlag, TcpOption } from '../../../wire/index.ts';
 import { type HelperPromise, HelperVerdict, type HelperVerdictCode } from '../../helper.ts';
@@ -10,7 +16,7 @@ import { type Relay, RelayOutcome } from '../stream/relay.ts';
 import { Bench } from './bench.ts';
 import { Control } from './control.ts';
 
-/** Of the four words that `CarriedFlows.copySides` copies for each side. */
+/** Of the four words of each side that `CarriedFlows.copySides` begins with. */
 const MAX_ACK = 3;
 
 export interface HardenedParts extends FtpParts {
@@ -33,7 +39,7 @@ export class HardenedFtp {
   private readonly policies: FtpPolicies;
   private readonly promise: HelperPromise;
   private readonly controls = new Map<number, Control>();
-  private readonly sides = new Int32Array(8);
+  private readonly sides = new Int32Array(CARRIED_WORDS);
 
   constructor(parts: HardenedParts) {
     this.parts = parts;

@@ -21,8 +21,8 @@ for (const family of [4, 6] as const) {
       offerOf(n, 0, keysOf(n, family)),
       offerOf(n, 1, keysOf(n, family)),
     ]);
-    const before = new Int32Array(8);
-    const after = new Int32Array(8);
+    const before = new Int32Array(9);
+    const after = new Int32Array(9);
     const packets = flowsWords(memory.flows, family);
     let refused = 0;
     counted.packets = 0;
@@ -33,7 +33,7 @@ for (const family of [4, 6] as const) {
       flows.setNow(n);
       flows.collect(row);
       flows.readSides(row, before);
-      for (let word = 0; word < 8; word++) after[word] = before[word]! + 1;
+      for (let word = 0; word < 9; word++) after[word] = before[word]! + 1;
       flows.writeSides(row, before, after);
       flows.collectSome(10);
       if ((n & 7) > 3) flows.withdraw(row);
@@ -46,7 +46,7 @@ for (const family of [4, 6] as const) {
 
 /** Where the packets of the first unit that a family uses stand. */
 function flowsWords(flows: Int32Array, family: 4 | 6): number {
-  return (family === 4 ? 0 : flows.length - 2 * 28) + 11;
+  return (family === 4 ? 0 : flows.length - 2 * 30) + 11;
 }
 
 test('the measure sees a ledger that makes an object', () => {

@@ -26,7 +26,7 @@ export function dirtyMemory(units: number, shared = false): FlowMemory {
     );
   return {
     config: words(32),
-    flows: words(28 * units),
+    flows: words(30 * units),
     buckets: words(16 * bucketsFor(units)),
     hops: words(8 * 4096),
   };
@@ -95,7 +95,7 @@ export function newLab(units: number): Lab {
 
 /** Whether a connection stands in the memory. */
 export function holds(flows: SharedFlows, row: number): boolean {
-  return flows.readSides(row, new Int32Array(8)) >= 0;
+  return flows.readSides(row, new Int32Array(9)) >= 0;
 }
 
 /** The key of the n-th connection of a family as it comes from the inside, then as it is answered. */
@@ -176,7 +176,7 @@ export function offerOf(
     mark: 0,
     path: 3 + direction,
     checkWindow: true,
-    sides: Int32Array.of(100, 200, 300, 400, 500, 600, 700, 800),
+    sides: Int32Array.of(100, 200, 300, 400, 500, 600, 700, 800, 900),
     originalSack: true,
     replySack: true,
     originalScale: 7,

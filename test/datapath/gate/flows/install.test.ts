@@ -82,8 +82,8 @@ test('the words of a unit that no packet is compared with', () => {
   const lab = newLab(4);
   lab.flows.setNow(-1234);
   installBoth(lab, 7);
-  const unit = lab.memory.flows.subarray(0, 28);
-  const flags = FlowFlag.CheckWindow | FlowFlag.ReplySpokeLast;
+  const unit = lab.memory.flows.subarray(0, 30);
+  const flags = FlowFlag.CheckWindow | FlowFlag.EngineSpokeLast;
   assert.equal(unit[FlowWord.Meta], 6 | (4 << 8) | (7 << 16) | (14 << 20) | (flags << 24));
   assert.equal(unit[FlowWord.LastSeenMs], -1234);
   assert.equal(unit[FlowWord.Connection], 7);
@@ -91,16 +91,17 @@ test('the words of a unit that no packet is compared with', () => {
   assert.deepEqual([...unit.subarray(11, 13)], [0, 0]);
   assert.deepEqual([...unit.subarray(15, 17)], [0, 0]);
   assert.deepEqual([...unit.subarray(18, 26)], [100, 200, 300, 400, 500, 600, 700, 800]);
+  assert.deepEqual([...unit.subarray(26, 29)], [0, 0, 900]);
 });
 
 test('flags of TCP', () => {
   const keys = keysOf(1);
   const cases = [
-    [{ checkWindow: false }, 0],
-    [{ checkWindow: true }, 1],
-    [{ originalSack: false }, 3],
-    [{ replySack: false }, 5],
-    [{ checkWindow: false, originalSack: false, replySack: false }, 6],
+    [{ checkWindow: false }, 16],
+    [{ checkWindow: true }, 17],
+    [{ originalSack: false }, 19],
+    [{ replySack: false }, 21],
+    [{ checkWindow: false, originalSack: false, replySack: false }, 22],
   ] as const;
   const lab = newLab(4);
   for (const [changes, flags] of cases) {

@@ -105,6 +105,8 @@ test('fields', () => {
     ],
   );
   assert.equal(flow.sides, FlowWord.Sides);
+  assert.equal(flow.stamps, FlowWord.Stamps);
+  assert.equal(flow.last_end, FlowWord.LastEnd);
   assert.equal(flow.ends! + structs.get('ends')!.size, FlowWord.Reply);
   assert.deepEqual(fields('ends'), { source: 0, destination: 1, ports: 2 });
   assert.deepEqual(Object.values(fields('direction')), Object.values(DirectionWord));
@@ -170,6 +172,7 @@ test('constants', () => {
     FLOW_ORIGINAL_NO_SACK: FlowFlag.OriginalNoSack,
     FLOW_REPLY_NO_SACK: FlowFlag.ReplyNoSack,
     FLOW_REPLY_SPOKE_LAST: FlowFlag.ReplySpokeLast,
+    FLOW_ENGINE_SPOKE_LAST: FlowFlag.EngineSpokeLast,
   });
   assert.deepEqual(values('hop_flag'), { HOP_MANAGED: HopFlag.Managed });
   assert.deepEqual(values('punt_flag'), {

@@ -28,7 +28,7 @@ export interface Found {
 }
 
 const SLOTS = 16;
-const UNIT = 28;
+const UNIT = 30;
 
 export function wordsOf(bytes: Uint8Array): number[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);

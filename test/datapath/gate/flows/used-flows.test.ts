@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Prng } from '../../../../src/base/index.ts';
-import type { Tuple } from '../../../../src/conntrack/index.ts';
+import { NONE_SINCE, type Tuple } from '../../../../src/conntrack/index.ts';
 import { type FlowMemory, flowsOf, sidesOf } from '../../../../src/datapath/gate/flows/index.ts';
 import { GateAction } from '../../../../src/engine/index.ts';
 import { installBoth, keysOf, type Lab, newLab, offerOf, tupleOf } from './flow-lab.ts';
@@ -95,14 +95,16 @@ describe('what was installed is read', () => {
 
   test('the sides, as the program moves them on after the flow was read', () => {
     const lab = formerProcess();
-    const into = new Int32Array(8).fill(-1);
+    const into = new Int32Array(9).fill(-1);
     for (const { unit } of read(lab.memory)) {
+      assert.equal(sidesOf(lab.memory, unit, into) & NONE_SINCE, NONE_SINCE);
+      assert.deepEqual([...into], [100, 200, 300, 400, 500, 600, 700, 800, 900]);
+      lab.memory.flows[30 * unit + 18] = 0x7000_0000 + unit;
+      lab.memory.flows[30 * unit + 25] = -9 - unit;
+      lab.memory.flows[30 * unit + 28] = unit;
       sidesOf(lab.memory, unit, into);
-      assert.deepEqual([...into], [100, 200, 300, 400, 500, 600, 700, 800]);
-      lab.memory.flows[28 * unit + 18] = 0x7000_0000 + unit;
-      lab.memory.flows[28 * unit + 25] = -9 - unit;
-      sidesOf(lab.memory, unit, into);
-      assert.deepEqual([...into], [0x7000_0000 + unit, 200, 300, 400, 500, 600, 700, -9 - unit]);
+      const last = -9 - unit;
+      assert.deepEqual([...into], [0x7000_0000 + unit, 200, 300, 400, 500, 600, 700, last, unit]);
     }
   });
 
@@ -170,7 +172,7 @@ describe('nonsense is left out', () => {
     const other = newLab(8);
     installBoth(other, 0, 6);
     // The IPv6 flow at the top is written over two of the others.
-    memory.flows.set(other.memory.flows.subarray(28 * 6), 28 * 6);
+    memory.flows.set(other.memory.flows.subarray(30 * 6), 30 * 6);
     enterSlots(memory, other.memory);
     const read6 = read(memory).filter((flow) => flow.original.family === 6);
     assert.deepEqual(
@@ -188,7 +190,7 @@ describe('nonsense is left out', () => {
     const other = newLab(8);
     for (let n = 0; n < 7; n++) installBoth(other, n);
     for (let n = 0; n < 6; n++) other.flows.withdraw(n);
-    former.memory.flows.set(other.memory.flows.subarray(28 * 6, 28 * 7), 28 * 6);
+    former.memory.flows.set(other.memory.flows.subarray(30 * 6, 30 * 7), 30 * 6);
     enterSlots(former.memory, other.memory);
     assert.notEqual(find(former.memory, keysOf(6)[0]), null);
     assert.deepEqual(
@@ -212,7 +214,7 @@ describe('nonsense is left out', () => {
     const { memory } = newLab(8);
     const former = newLab(8);
     installBoth(former, 0, 6);
-    memory.flows.set(former.memory.flows.subarray(28 * 6), 28 * 5);
+    memory.flows.set(former.memory.flows.subarray(30 * 6), 30 * 5);
     memory.hops.set(former.memory.hops);
     // The same slots, but of the unit before.
     for (const [n, slot] of former.memory.buckets.entries()) {

@@ -190,12 +190,20 @@ describe('bare acknowledgements', { skip }, () => {
   });
 
   test('who spoke last', () => {
-    const lab = takeOver(routed4, 0, { flags: FlowFlag.CheckWindow | FlowFlag.ReplySpokeLast });
-    const flags = () => machine.maps.flows.words[lab.at + FlowWord.Meta]! >>> 24;
-    isPunted(lab, lab.segment({ payload: 'x' }));
-    assert.equal(flags(), FlowFlag.CheckWindow | FlowFlag.ReplySpokeLast);
-    passes(lab.segment());
-    assert.equal(flags(), FlowFlag.CheckWindow);
+    const others = FlowFlag.CheckWindow | FlowFlag.OriginalNoSack | FlowFlag.ReplyNoSack;
+    for (const direction of [0, 1] as const) {
+      const spoke = direction === 0 ? 0 : FlowFlag.ReplySpokeLast;
+      for (const before of [0, 1, 2, 3].map((n) => others | (n << 3))) {
+        const lab = takeOver(routed4, direction, { flags: before });
+        const flags = () => machine.maps.flows.words[lab.at + FlowWord.Meta]! >>> 24;
+        isPunted(lab, lab.segment({ payload: 'x' }));
+        assert.equal(flags(), before);
+        passes(lab.segment());
+        assert.equal(flags(), others | spoke);
+        machine.reset();
+        machine.hop(1);
+      }
+    }
   });
 
   test('what a window allows is learnt from them', () => {

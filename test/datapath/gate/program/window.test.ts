@@ -63,6 +63,11 @@ class Twin {
     return this.rows.slice(TcpWord.Sides, TcpWord.Sides + SIDE_WORDS);
   }
 
+  /** Where the last segment that fitted ended. */
+  get lastEnd(): number {
+    return this.rows[TcpWord.LastEnd]!;
+  }
+
   /** True where the segment fits without reserve; only then has it learnt anything that counts. */
   accepts(direction: 0 | 1, frame: Uint8Array): boolean {
     // Of such a side nothing is known: it is begun by the engine.
@@ -200,6 +205,7 @@ function compare(seed: number, isBelieved = false): [number, number] {
       at + FlowWord.Sides + SIDE_WORDS,
     );
     assert.deepEqual(words, twin.sides, where);
+    assert.equal(machine.maps.flows.words[at + FlowWord.LastEnd], twin.lastEnd, where);
     if (wanted) accepted++;
   }
   assert.equal(machine.records('known').length, 40 - accepted);
@@ -274,9 +280,13 @@ describe('windows', { skip }, () => {
       assert.equal(machine.run('ingress', frame).verdict, Verdict.Redirect);
       return machine.maps.flows.words.slice(at + FlowWord.Sides, at + FlowWord.Sides + SIDE_WORDS);
     };
+    const lastEnd = () => machine.maps.flows.words[at + FlowWord.LastEnd];
     assert.deepEqual(send(1_000_000, 77), sides);
+    assert.equal(lastEnd(), 0);
     assert.deepEqual(send(1200, 4900), sides.with(Side.End, 1200).with(Side.MaxAck, 4900));
+    assert.equal(lastEnd(), 1200);
     // Over its bound by less than the window: it may be acknowledged.
     assert.equal(send(2200, 4900)[Side.End], 2200);
+    assert.equal(lastEnd(), 1200);
   });
 });
