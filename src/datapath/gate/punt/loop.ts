@@ -115,9 +115,10 @@ export class PuntLoop {
     const rest = this.takeFrom(known, BATCH - taken);
     this.knownTaken += rest;
     taken += rest;
+    if (batch.queued > 0) batch.flush();
+    // Behind the flush: what it has the ends answer is punted within it, and need not wake anybody.
     known.release();
     other.release();
-    if (batch.queued > 0) batch.flush();
     engine.sweep(SWEEP_ROWS);
     return taken;
   }

@@ -5,8 +5,10 @@ import {
   type Expectation,
   ExpectResult,
   type ExpectResultCode,
+  Field,
   LONGEST_TIMEOUT_SEC,
   Status,
+  TcpState,
   Tuple,
 } from '../../../conntrack/index.ts';
 import { MAX_PENDING } from '../dialogue/pending.ts';
@@ -77,6 +79,15 @@ export class Control {
 
   get isTranslated(): boolean {
     return this.table.hasStatus(this.row, Status.SrcNat | Status.DstNat);
+  }
+
+  /** Each end has closed its direction, and knows that the other one has, too. */
+  get isOver(): boolean {
+    return (
+      this.relays[0].isFinished &&
+      this.relays[1].isFinished &&
+      this.table.get(this.row, Field.State) === TcpState.TimeWait
+    );
   }
 
   get isAnswered(): boolean {

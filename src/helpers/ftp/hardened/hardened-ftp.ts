@@ -12,6 +12,7 @@ import type { FtpParts } from '../parts.ts';
 import type { FtpPolicies } from '../policies.ts';
 import type { RefusalCounts } from '../refusal-counts.ts';
 import type { FtpCounters, FtpSessionView } from '../report.ts';
+import { leaveAcknowledgement } from '../stream/emission.ts';
 import { type Relay, RelayOutcome } from '../stream/relay.ts';
 import { Bench } from './bench.ts';
 import { Control } from './control.ts';
@@ -39,6 +40,8 @@ export class HardenedFtp {
   private readonly policies: FtpPolicies;
   private readonly promise: HelperPromise;
   private readonly controls = new Map<number, Control>();
+  /** What there was to know of those that are over: their entries live on for minutes. */
+  private readonly over = new Map<number, FtpSessionView>();
   private readonly sides = new Int32Array(CARRIED_WORDS);
 
   constructor(parts: HardenedParts) {
@@ -56,7 +59,16 @@ export class HardenedFtp {
   }
 
   handle(packet: Packet, row: number, direction: DirectionCode): HelperVerdictCode {
-    const control = this.controlOf(row);
+    const known = this.controls.get(row);
+    if (known === undefined && this.over.has(row)) return this.handleLate(packet);
+    const control = known ?? this.attach(row, '');
+    const verdict = this.relay(packet, control, direction);
+    if (control.isOver) this.endControl(control);
+    return verdict;
+  }
+
+  private relay(packet: Packet, control: Control, direction: DirectionCode): HelperVerdictCode {
+    const { row } = control;
     this.listen(packet, control, direction);
     const relay = control.relays[direction];
     this.catchUp(row, direction, relay);
@@ -79,8 +91,26 @@ export class HardenedFtp {
     }
   }
 
+  /**
+   * Both ends have said everything, and know it. What comes now is sent once more, to an end that has
+   * it: that answers with an acknowledgement, whatever the bytes are.
+   */
+  private handleLate(packet: Packet): HelperVerdictCode {
+    if (packet.payloadLen > 0) {
+      leaveAcknowledgement(packet, packet.seq);
+      this.edited++;
+    }
+    return HelperVerdict.Accept;
+  }
+
+  private endControl(control: Control): void {
+    this.over.set(control.row, control.session.view(control.row));
+    this.controls.delete(control.row);
+  }
+
   /** A packet that has gone already. */
   observe(packet: Packet, row: number, direction: DirectionCode): void {
+    if (this.over.has(row)) return;
     const control = this.controlOf(row);
     control.isObserved[direction] = true;
     this.listen(packet, control, direction);
@@ -107,16 +137,19 @@ export class HardenedFtp {
 
   forget(row: number): void {
     this.controls.delete(row);
+    this.over.delete(row);
   }
 
   /** A data connection of the control connection in `row` has ended. */
   dataEnded(row: number, bytes: number): void {
     const control = this.controls.get(row);
     if (control !== undefined) control.session.bytes += bytes;
+    const last = this.over.get(row);
+    if (last !== undefined) this.over.set(row, { ...last, bytes: last.bytes + bytes });
   }
 
   sessionOf(row: number): FtpSessionView | null {
-    const view = this.controls.get(row)?.session.view(row);
+    const view = this.controls.get(row)?.session.view(row) ?? this.over.get(row);
     if (view === undefined) return null;
     return { ...view, bytes: view.bytes + this.parts.conntrack.livingChildrenBytes(row) };
   }

@@ -5,14 +5,18 @@
 
 /** Enough for nearly every line, and for what is on its way of nearly every control connection. */
 const SHORT_BYTES = 1024;
+/** Enough for most lines: an idle connection may keep its last one. */
+const LINE_BYTES = 128;
 const SPARE_BUFFERS = 64;
 /** Up to here a loop is faster than the view that `set` needs, and allocates nothing. */
 const LOOPED_BYTES = 64;
 
 const spare: Uint8Array[] = [];
+const spareLines: Uint8Array[] = [];
 
 /** A buffer of at least `length` bytes, dirty. */
 export function borrowBuffer(length: number): Uint8Array {
+  if (length <= LINE_BYTES) return spareLines.pop() ?? new Uint8Array(LINE_BYTES);
   if (length <= SHORT_BYTES) return spare.pop() ?? new Uint8Array(SHORT_BYTES);
   let size = SHORT_BYTES * 2;
   while (size < length) size *= 2;
@@ -21,7 +25,8 @@ export function borrowBuffer(length: number): Uint8Array {
 
 /** Takes back what `borrowBuffer` gave. */
 export function returnBuffer(buffer: Uint8Array): void {
-  if (buffer.length === SHORT_BYTES && spare.length < SPARE_BUFFERS) spare.push(buffer);
+  const pool = buffer.length === LINE_BYTES ? spareLines : spare;
+  if (buffer.length <= SHORT_BYTES && pool.length < SPARE_BUFFERS) pool.push(buffer);
 }
 
 /** Copies [from, to) of `source` to `target` at `at`. */

@@ -201,7 +201,7 @@ export class Emission {
 }
 
 /** Takes everything out of a segment but what it says of the other direction. */
-function leaveAcknowledgement(packet: Packet, seq: number): void {
+export function leaveAcknowledgement(packet: Packet, seq: number): void {
   replaceSegment(packet, seq, packet.bytes, 0);
   clearTcpFlag(packet, TcpFlag.Urg);
   clearTcpFlag(packet, TcpFlag.Fin);

@@ -80,6 +80,11 @@ export class Relay {
     return this.isStarted && !this.isReset && this.emission.isEven;
   }
 
+  /** The end of the stream has been read. */
+  get isFinished(): boolean {
+    return this.emission.isFinished;
+  }
+
   /** Memory in use, in bytes. */
   get keptBytes(): number {
     return this.output.bytes + this.reader.bytes;
