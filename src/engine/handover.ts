@@ -178,7 +178,11 @@ export class Handover implements FlowLedger {
     return this.table.packets(row, Direction.Original) + this.table.packets(row, Direction.Reply);
   }
 
-  /** The direction in hand, and of TCP the other one too, if it is forwarded. */
+  /**
+   * The direction in hand; and of a connection that a helper has announced, at the end of its handshake,
+   * the other one too, if it is forwarded. In others packets of it may be waiting for the engine: those
+   * that pass it by would make them look old to the tracker.
+   */
   private handOver(gate: FlowGate, action: GateActionCode): void {
     const { carried, flight, offers, table } = this;
     const { row, direction, inIf, outIf } = flight;
@@ -190,7 +194,7 @@ export class Handover implements FlowLedger {
     if (!this.install(gate, path)) return;
     const back = other(direction);
     if (action !== GateAction.Forward || table.protocol(row) !== Proto.Tcp) return;
-    if (!carried.mayOfferUnseen(row, back)) return;
+    if (!table.hasStatus(row, Status.Expected) || !carried.mayOfferUnseen(row, back)) return;
     this.answer.keep(this.routes);
     if (this.findBack(back, action)) this.install(gate, this.rules.pathOf(this.rehearsal.trail));
     this.answer.putBack(this.routes);

@@ -1,6 +1,7 @@
 /** The packet path allocates nothing: measured, not promised (docs: fewer than 0.1 bytes a packet). */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Status } from '../../src/conntrack/index.ts';
 import { Outcome } from '../../src/engine/index.ts';
 import { LinkType } from '../../src/wire/index.ts';
 import { bytesPerRound } from '../support/allocation.ts';
@@ -177,6 +178,7 @@ test('with a gate: handed over both ways again and again, by rehearsals', () => 
   const sessions = ['192.168.1.10', 'fd00:1::10'].map((address, row) => {
     const end = { address: row === 0 ? server : '2001:db8:9::9', port: 80 };
     const session = new TcpSession(gateway, { client: { address }, server: end }).connect();
+    engine.tracking.conntrack.table.addStatus(row, Status.Expected);
     for (let n = 0; n < 5; n++) session.clientAcks();
     return session;
   });

@@ -98,7 +98,7 @@ describe('counters', () => {
     const gated = makeGated({ rules });
     const session = new TcpSession(gated.gateway, { server: { port: 80, iss: 7000 } }).connect();
     for (let i = 0; i < 6; i++) session.serverSays('x');
-    assert.equal(gated.gate.actions(0), 'forward forward');
+    assert.equal(gated.gate.actions(0), '- forward');
     gated.gate.passData(0, 1, 5000);
     session.client.expected = (session.client.expected + 5000) >>> 0;
     const { table } = gated.gateway.engine.tracking.conntrack;
@@ -199,7 +199,7 @@ describe('what takes a connection back', () => {
     assert.equal(gated.gate.flows.size, 0);
     assert.equal(tableOf(gated).packets(0, 0), 9);
     session.clientAcks();
-    assert.equal(gated.gate.actions(0), 'forward forward');
+    assert.equal(gated.gate.actions(0), 'forward -');
   });
 
   test('a rule that marks it or gives it a label', () => {
@@ -219,7 +219,7 @@ describe('what takes a connection back', () => {
     assert.equal(gated.gate.flows.size, 0);
     assert.equal(tableOf(gated).hasStatus(0, Status.InGate), false);
     session.clientAcks();
-    assert.equal(gated.gate.actions(0), 'forward forward');
+    assert.equal(gated.gate.actions(0), 'forward -');
   });
 
   test('a flush', () => {

@@ -154,6 +154,7 @@ describe('a direction is not offered unseen', () => {
     const prefix = addressWords('192.168.1.10');
     const kind = RouteKind.Blackhole;
     gated.gateway.datapath.routes.addRoute({ family: 4, prefix, prefixLength: 32, kind });
+    gated.gateway.engine.reconsiderFlows();
     assert.ok(talk.acks(0, 1));
     assert.equal(gated.gate.actions(0), 'forward -');
   });

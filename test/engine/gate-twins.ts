@@ -1,6 +1,6 @@
 /** Twin gateways: one hands over directions unseen, the other with packets of their own only. */
 import assert from 'node:assert/strict';
-import type { DirectionCode } from '../../src/conntrack/index.ts';
+import { type DirectionCode, Status } from '../../src/conntrack/index.ts';
 import { type FlowOffer, Outcome } from '../../src/engine/index.ts';
 import { type GatewayOptions, makeGateway } from '../support/gateway.ts';
 import { buildTcp } from '../support/packets.ts';
@@ -98,7 +98,11 @@ export class Talk {
     this.back = { inIf, src: dst, dst: src, sport: dport, dport: sport };
     const answer = { ...this.back, flags: 'SA', seq: 900, ack: 101 };
     if (gateway.inject(this.back.inIf, buildTcp(answer)).outcome !== Outcome.Forward) return false;
-    return this.acks(0, 1);
+    if (!this.acks(0, 1)) return false;
+    // Of these the other direction is offered unseen.
+    const { conntrack } = gateway.engine.tracking;
+    conntrack.table.addStatus(gateway.engine.flight.row, Status.Expected);
+    return true;
   }
 
   /** Plain segments of one direction; false where one does not pass. */

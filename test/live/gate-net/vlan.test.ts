@@ -140,11 +140,6 @@ for queue in /sys/class/net/$1/queues/rx-*; do echo 3 > $queue/rps_cpus; done
 ls -d /sys/class/net/$1/queues/rx-* | wc -l
 `;
 
-interface Status {
-  readonly packets: { readonly packets: number };
-  readonly gate: { readonly 'kernel.punted': number };
-}
-
 test('several queues and processors: whole transfers, exact counters', async (t) => {
   if (!requireLive(t, ['tc', 'ethtool', 'python3'])) return;
   await withLab('gn-queues', { ftpd: false }, async (lab) => {
@@ -196,14 +191,7 @@ test('several queues and processors: whole transfers, exact counters', async (t)
           0,
         );
         const counted = [...rule.matchAll(/-c (\d+) /g)].reduce((sum, [, n]) => sum + Number(n), 0);
-        const status = JSON.parse(await daemon.show('status', '--json')) as Status;
-        assert.equal(counted, status.packets.packets, rule);
-        // Of packets that wait in a ring while later ones pass, the tracker may take some for old.
-        const late = counted - packets;
-        assert.ok(
-          late >= 0 && late <= status.gate['kernel.punted'],
-          `${late} of ${counted}\n${rule}`,
-        );
+        assert.equal(counted, packets, rule);
       });
     });
   });
