@@ -2,12 +2,19 @@ import type { Clock } from '../base/index.ts';
 import { type Packet, Proto, TcpFlag } from '../wire/index.ts';
 import { Direction, type DirectionCode, Status } from './constants.ts';
 import { Field, ROW_WORDS } from './fields.ts';
-import { isUdpStream } from './protocols/udp.ts';
 import type { ConntrackSettings } from './settings.ts';
+import { Settlement } from './settlement.ts';
 import type { ConntrackTable } from './table.ts';
-import { CARRIED_WORDS, copySides, fitsKnownWindows, takeSides } from './tcp/carried-sides.ts';
-import { tcpLifetime } from './tcp/lifetime.ts';
-import { TcpIndex, TcpState } from './tcp/states.ts';
+import {
+  CARRIED_WORDS,
+  copySides,
+  fitsKnownWindows,
+  hasBothSides,
+  isClosedFurther,
+  noteUnopened,
+  takeSides,
+} from './tcp/carried-sides.ts';
+import { TcpState } from './tcp/states.ts';
 import { SideFlag, sideFlags } from './tcp/words.ts';
 import type { Timeouts } from './timeouts.ts';
 
@@ -19,9 +26,9 @@ export interface FlowCarrier {
   /** Settles what it has counted of this connection. */
   collect(row: number): void;
   /**
-   * TCP: copies what it knows of both sides, `CARRIED_WORDS` as `copySides` has them, and returns the
-   * direction of the last segment that it has passed on, with `NONE_SINCE` where `writeSides` has been
-   * called since; -1: it knows nothing.
+   * TCP: copies what it knows of both sides, `CARRIED_WORDS` as `copySides` has them, and returns
+   * `Spoke` bits: of the last segment that it has passed on (`NoneSince` where `writeSides` has been
+   * called since), and how far the connection has been closed; -1: it knows nothing.
    */
   readSides(row: number, into: Int32Array): number;
   /** TCP: timestamp of the last acknowledgement that passed in a direction; 0: none is known. */
@@ -31,6 +38,11 @@ export interface FlowCarrier {
    * meanwhile stay.
    */
   writeSides(row: number, before: Int32Array, after: Int32Array): void;
+  /**
+   * TCP: the first FIN, of this direction, was judged here. False where the carrier would not pass what
+   * follows it, FINs of both directions included.
+   */
+  noteFin(row: number, direction: DirectionCode): boolean;
   /** Gives a connection back, both directions, settled. */
   withdraw(row: number): void;
   withdrawAll(): void;
@@ -51,18 +63,29 @@ const STRAYS = (1 << STRAYS_BITS) - 1;
 export class CarriedFlows {
   private readonly table: ConntrackTable;
   private readonly clock: Clock;
-  private readonly settings: ConntrackSettings;
   private carrier: FlowCarrier | null = null;
   /** What the carrier knew of both sides when the segment in hand came, and what is known now. */
   private readonly before = new Int32Array(CARRIED_WORDS);
   private readonly after = new Int32Array(CARRIED_WORDS);
-  private readonly settled = new Int32Array(CARRIED_WORDS);
   private hasSides = false;
+  private wasEstablished = false;
+  private readonly settlement: Settlement;
 
-  constructor(table: ConntrackTable, clock: Clock, settings: ConntrackSettings) {
+  /** `changed` is told of each state that a connection has come to elsewhere. */
+  constructor(
+    table: ConntrackTable,
+    clock: Clock,
+    settings: ConntrackSettings,
+    changed: (row: number) => void,
+  ) {
     this.table = table;
     this.clock = clock;
-    this.settings = settings;
+    this.settlement = new Settlement(table, clock, settings, changed);
+  }
+
+  /** Who is told of each connection that has been closed elsewhere. */
+  set onClosed(listener: (row: number) => void) {
+    this.settlement.onClosed = listener;
   }
 
   /** Changes the carrier; the one before gives everything back. */
@@ -90,6 +113,19 @@ export class CarriedFlows {
     if (this.carrier === null) return;
     this.carrier.withdrawAll();
     for (let row = 0; row < table.highWater; row++) table.removeStatus(row, OF_CARRIER);
+  }
+
+  /**
+   * Takes back what is over, and of which nothing much will come. Not where that was found out: a carrier
+   * is asked for nothing else while it settles.
+   */
+  withdrawOver(): void {
+    const { settlement, table } = this;
+    const { over } = settlement;
+    for (const row of over) {
+      if (table.get(row, Field.State) === TcpState.TimeWait) this.withdraw(row);
+    }
+    over.length = 0;
   }
 
   /** Packets of a direction pass elsewhere from now on; `comesIn`: up to this host. */
@@ -168,8 +204,20 @@ export class CarriedFlows {
   }
 
   /** TCP: puts into a connection's row what was seen elsewhere, as `FlowCarrier.readSides` tells it. */
-  takeSides(row: number, sides: Int32Array, spoke: number): void {
-    takeSides(this.table.rows, row, sides, spoke);
+  takeOver(row: number, sides: Int32Array, spoke: number, timeouts: Timeouts): void {
+    this.settlement.takeOver(row, sides, spoke, timeouts);
+  }
+
+  /** See `Settlement.settle`. */
+  settle(
+    row: number,
+    direction: DirectionCode,
+    packets: number,
+    bytes: number,
+    seenMs: number,
+    timeouts: Timeouts,
+  ): void {
+    this.settlement.settle(row, direction, packets, bytes, seenMs, timeouts, this.carrier);
   }
 
   /** TCP: the latest timestamp (TSval) that passed elsewhere in a direction; 0: none is known. */
@@ -191,79 +239,68 @@ export class CarriedFlows {
     return (both & SideFlag.BeLiberal) === 0;
   }
 
+  /**
+   * TCP: whether both directions may be offered with the SYN/ACK in hand, before the ACK that completes
+   * the handshake: both sides are known by then, and their windows.
+   */
+  mayOpen(row: number): boolean {
+    return (
+      this.mayOfferUnseen(row, Direction.Original) &&
+      this.mayOfferUnseen(row, Direction.Reply) &&
+      this.checksWindows(row) &&
+      hasBothSides(this.table.rows, row)
+    );
+  }
+
+  /** TCP: both directions are about to be offered so early (`mayOpen`). */
+  noteUnopened(row: number): void {
+    noteUnopened(this.table.rows, row);
+  }
+
   /** A packet of a connection InGate has come: brings up to date what it will be judged by. */
   beforePacket(row: number, direction: DirectionCode, packet: Packet): void {
     const { carrier, table } = this;
     this.hasSides = false;
     if (carrier === null || !table.hasStatus(row, Status.Carried)) return;
     if (packet.protocol === Proto.Tcp) {
-      const spoke = carrier.readSides(row, this.before);
+      let spoke = carrier.readSides(row, this.before);
+      if (spoke >= 0 && this.isBehind(row, spoke)) {
+        carrier.collect(row);
+        spoke = carrier.readSides(row, this.before);
+      }
       this.hasSides = spoke >= 0;
       if (this.hasSides) takeSides(table.rows, row, this.before, spoke);
+      this.wasEstablished = table.get(row, Field.State) === TcpState.Established;
     } else if (direction === Direction.Reply && !table.hasStatus(row, Status.SeenReply)) {
       // The first answer changes what all later packets are: NEW becomes ESTABLISHED.
       this.withdraw(row);
     }
   }
 
+  /** Whether the connection may have come to another state elsewhere. */
+  private isBehind(row: number, spoke: number): boolean {
+    const state = this.table.get(row, Field.State);
+    return state === TcpState.SynRecv || isClosedFurther(state, spoke);
+  }
+
   /** The packet has been judged: hands over what it taught, or takes back what is about to end. */
-  afterPacket(row: number, packet: Packet): void {
+  afterPacket(row: number, direction: DirectionCode, packet: Packet): void {
     const { table } = this;
     if (packet.protocol !== Proto.Tcp || !table.hasStatus(row, Status.InGate)) return;
     if (this.hasSides) {
       copySides(table.rows, row, this.after);
       this.carrier?.writeSides(row, this.before, this.after);
     }
+    const state = table.get(row, Field.State);
     // A SYN that is let pass may be about to begin the connection anew (`rememberIgnored`).
     const isSyn = (packet.tcpFlags & TcpFlag.Syn) !== 0;
-    if (isSyn || table.get(row, Field.State) !== TcpState.Established) this.withdraw(row);
+    if (state === TcpState.Established && !isSyn) return;
+    if (this.isFirstFin(row, state) && this.carrier?.noteFin(row, direction)) return;
+    this.withdraw(row);
   }
 
-  /**
-   * So many packets of a direction have passed elsewhere, the last one at `seenMs` of the clock:
-   * counts them and lets the connection live on from then, as its tracker would have. A settlement
-   * may be older than what was seen here: it does not shorten a life, except that of a connection
-   * in which something is amiss since.
-   */
-  settle(
-    row: number,
-    direction: DirectionCode,
-    packets: number,
-    bytes: number,
-    seenMs: number,
-    timeouts: Timeouts,
-  ): void {
-    const { table } = this;
-    table.countPackets(row, direction, packets, bytes);
-    const isTcp = table.protocol(row) === Proto.Tcp;
-    if (isTcp && this.carrier !== null) {
-      const spoke = this.carrier.readSides(row, this.settled);
-      if (spoke >= 0) takeSides(table.rows, row, this.settled, spoke);
-    }
-    if (table.hasStatus(row, Status.FixedTimeout)) return;
-    const seconds = this.lifetime(row, timeouts);
-    const expires = (seenMs + seconds * 1000) | 0;
-    const longer = (expires - table.get(row, Field.ExpiresAt)) | 0;
-    const isOpen = isTcp && table.get(row, Field.State) === TcpState.Established;
-    const isAmiss = isOpen && seconds < timeouts.tcp[TcpState.Established]!;
-    if (longer > 0 || isAmiss) table.set(row, Field.ExpiresAt, expires);
-  }
-
-  /** How long a connection lives after a plain packet. */
-  private lifetime(row: number, timeouts: Timeouts): number {
-    const { table, settings } = this;
-    switch (table.protocol(row)) {
-      case Proto.Tcp: {
-        const state = table.get(row, Field.State);
-        const { tcpMaxRetrans } = settings;
-        return tcpLifetime(table.rows, row, state, TcpIndex.Ack, timeouts, tcpMaxRetrans);
-      }
-      case Proto.Udp:
-        return isUdpStream(table, row, this.clock) ? timeouts.udpStream : timeouts.udp;
-      case Proto.Icmp:
-        return timeouts.icmp;
-      default:
-        return timeouts.icmpv6;
-    }
+  private isFirstFin(row: number, state: number): boolean {
+    if (!this.hasSides || !this.wasEstablished || state !== TcpState.FinWait) return false;
+    return (this.table.get(row, Field.Status) & Status.Carried) === Status.Carried;
   }
 }

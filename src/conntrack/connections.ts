@@ -43,7 +43,9 @@ export class Connections implements ConnectionEnder {
     this.sources = new SourceIndex(arena, this.table, settings.maximum, seed);
     this.expectations = new ExpectationTable(seed, settings.expectMaximum);
     this.expectations.zoneOfMaster = (row) => this.zoneOf(row);
-    this.carried = new CarriedFlows(this.table, clock, settings);
+    this.carried = new CarriedFlows(this.table, clock, settings, (row) =>
+      this.listener?.connectionUpdate(row),
+    );
     const { carried, expectations, stats, table } = this;
     this.room = new Room({ table, clock, settings, stats, ender: this });
     this.sweeper = new Sweeper({ table, room: this.room, ender: this });
@@ -188,10 +190,11 @@ export class Connections implements ConnectionEnder {
   }
 
   /**
-   * Removes expired connections, looking at no more than `budget` rows from where the last call
+   * Removes expired connections, and takes back what was closed elsewhere, looking at no more than `budget` rows from where the last call
    * stopped, so that the packet loop never pauses for the whole table. Returns how many it removed.
    */
   sweep(budget: number): number {
+    this.carried.withdrawOver();
     const removed = this.sweeper.sweep(budget);
     this.expectations.sweep(this.clock.ms);
     return removed;

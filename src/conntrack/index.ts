@@ -59,7 +59,7 @@ export {
   writeSysctls,
 } from './sysctls.ts';
 export { ConntrackTable } from './table.ts';
-export { CARRIED_WORDS, NONE_SINCE } from './tcp/carried-sides.ts';
+export { CARRIED_WORDS, Spoke } from './tcp/carried-sides.ts';
 export { TcpState, tcpStateNames } from './tcp/states.ts';
 export { SideFlag as TcpSideFlag } from './tcp/words.ts';
 export { Template } from './template.ts';

@@ -79,6 +79,11 @@ export class Conntrack extends Connections {
     this.carried.settle(row, direction, packets, bytes, seenMs, timeouts);
   }
 
+  /** TCP: puts into a connection's row what was seen elsewhere, as `FlowCarrier.readSides` tells it. */
+  takeOver(row: number, sides: Int32Array, spoke: number): void {
+    this.carried.takeOver(row, sides, spoke, this.timeouts.of(this.table.timeoutSet(row)));
+  }
+
   /** Marks the packet as not tracked (`-j NOTRACK`). */
   untrack(): void {
     this.forget(CtStateBit.Untracked, TrackReason.None);
@@ -158,7 +163,7 @@ export class Conntrack extends Connections {
     const inGate = table.hasStatus(row, Status.InGate);
     if (inGate) this.carried.beforePacket(row, direction, packet);
     const outcome = this.trackProtocol(row, direction, packet);
-    if (inGate) this.carried.afterPacket(row, packet);
+    if (inGate) this.carried.afterPacket(row, direction, packet);
     if (outcome === Tracked.Reopen) {
       this.destroy(row);
       this.start(packet, template);

@@ -48,6 +48,12 @@ export interface FlowOffer {
   /** TCP: segments outside the windows come to the engine. */
   checkWindow: boolean;
   /**
+   * TCP: segments with FIN pass as well, where they lie in the windows: they fare and count as the
+   * others. Of `Acks` only the FIN that answers one of the other direction (`FlowGate.noteFin`), without
+   * data, right behind what was sent before. Only with `checkWindow`.
+   */
+  closes: boolean;
+  /**
    * TCP: what each side has sent (highest byte, highest allowed byte, largest window, highest
    * acknowledgement), original then reply, then where the last segment within the windows ended; and
    * the shifts of their windows.
@@ -63,7 +69,8 @@ export interface FlowOffer {
 /**
  * Where flows can be forwarded without the engine: the eBPF gate. It passes on only packets that are
  * whole, without IP options or extension headers, with more than one hop to live, no longer than the
- * way out takes, and in TCP with ACK and none of SYN, FIN, RST and URG, within the windows.
+ * way out takes, and in TCP with ACK and none of SYN, FIN, RST and URG, within the windows; FIN where
+ * `closes` says so.
  * Everything else comes to the engine, whether the flow is taken over or not.
  *
  * Whatever a call takes out of the gate is settled first: `FlowLedger.settle`.
@@ -76,9 +83,9 @@ export interface FlowGate {
   /** Collects what was counted of every connection; all stay. */
   collectAll(): void;
   /**
-   * TCP: copies what the gate knows of both sides, laid out as `FlowOffer.sides`, and returns the
-   * direction of the last segment that it has passed, with `NONE_SINCE` where the engine has seen one
-   * since; -1: not here.
+   * TCP: copies what the gate knows of both sides, laid out as `FlowOffer.sides`, and returns `Spoke`
+   * bits: of the last segment that it has passed, and how far the connection has been closed;
+   * -1: not here.
    */
   readSides(row: number, into: Int32Array): number;
   /**
@@ -91,6 +98,11 @@ export interface FlowGate {
    * meanwhile stay.
    */
   writeSides(row: number, before: Int32Array, after: Int32Array): void;
+  /**
+   * TCP: the engine has seen the first FIN, of this direction. True where FINs of both directions pass:
+   * then the gate goes on with the connection, as if it had passed this one.
+   */
+  noteFin(row: number, direction: DirectionCode): boolean;
   /** Gives a connection back, both directions, settled. Nothing where it is not here. */
   withdraw(row: number): void;
   /** Gives everything back, settled: the rules or the routes are others. */

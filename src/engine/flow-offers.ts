@@ -31,6 +31,7 @@ export class FlowOffers {
     mark: 0,
     path: 0,
     checkWindow: false,
+    closes: false,
     sides: new Int32Array(CARRIED_WORDS),
     originalSack: false,
     replySack: false,
@@ -53,6 +54,7 @@ export class FlowOffers {
   describe(row: number): void {
     const { carried, offer, table } = this;
     offer.row = row;
+    offer.closes = false;
     table.readTuple(row, Direction.Original, offer.original);
     table.readTuple(row, Direction.Reply, offer.reply);
     if (table.protocol(row) !== Proto.Tcp) return;

@@ -10,41 +10,14 @@ import {
 } from '../conntrack/index.ts';
 import type { Nat } from '../nat/index.ts';
 import { type CompiledRules, type RuleContext, RuleTrail } from '../rules/index.ts';
-import { type Packet, Proto, quotesDatagram, TcpFlag } from '../wire/index.ts';
+import { type Packet, Proto, quotesDatagram } from '../wire/index.ts';
 import type { Flight } from './flight.ts';
 import { type FlowGate, type FlowLedger, GateAction, type GateActionCode } from './flow-gate.ts';
 import { FlowOffers } from './flow-offers.ts';
 import type { EngineCounters } from './parts.ts';
 import type { Routes } from './ports.ts';
-import { Rehearsal } from './rehearsal.ts';
-import { RouteAnswer } from './route-answer.ts';
-
-/**
- * Of a TCP connection, both ways: the packet from which on it may be taken over. One that is opened,
- * says a little and is closed has no more before its first FIN, and never pays for being handed
- * over: three of the handshake, a request, an answer, their acknowledgements.
- */
-const TCP_PACKETS = 8;
-/**
- * The same of a connection that a helper announced, which will carry data, and of one that a helper
- * follows: the last ACK of its handshake.
- */
-const HANDSHAKE_PACKETS = 3;
-/** Queries of ICMP and their answers: three of each, so that a short ping stays here. */
-const ICMP_PACKETS = 6;
-/** Packets of UDP that nobody has answered: a stream by then, not a question. */
-const ONE_WAY_PACKETS = 16;
-
-/** In TCP, what a plain segment has of these: ACK alone. */
-const TELLING_FLAGS = TcpFlag.Syn | TcpFlag.Fin | TcpFlag.Rst | TcpFlag.Urg | TcpFlag.Ack;
-
-const IPV4_HEADER = 20;
-const IPV6_HEADER = 40;
-
-/** Whether a helper has anything to do with acknowledgements of a connection that it follows. */
-export interface FollowedConnections {
-  isQuiet(row: number): boolean;
-}
+import { type FollowedConnections, isZoned, KEPT, Ripeness } from './ripeness.ts';
+import { UnseenDirections } from './unseen-directions.ts';
 
 export interface HandoverParts {
   readonly conntrack: Conntrack;
@@ -69,13 +42,14 @@ export class Handover implements FlowLedger {
   private readonly context: RuleContext;
   private readonly counters: EngineCounters;
   private readonly flight: Flight;
-  private readonly followed: FollowedConnections;
   private readonly offers: FlowOffers;
-  private readonly rehearsal: Rehearsal;
+  private readonly ripeness: Ripeness;
   private readonly routes: Routes;
-  private readonly answer = new RouteAnswer();
   private readonly table: ConntrackTable;
   private readonly trail = new RuleTrail();
+  private readonly unseen: UnseenDirections;
+  /** The packet in hand is the SYN/ACK of a connection that goes as a whole. */
+  private opens = false;
 
   constructor(parts: HandoverParts) {
     this.conntrack = parts.conntrack;
@@ -84,11 +58,11 @@ export class Handover implements FlowLedger {
     this.context = parts.context;
     this.counters = parts.counters;
     this.flight = parts.flight;
-    this.followed = parts.followed;
     this.routes = parts.routes;
     this.rules = parts.rules;
     this.offers = new FlowOffers(parts.conntrack, parts.routes);
-    this.rehearsal = new Rehearsal(parts);
+    this.ripeness = new Ripeness(parts.conntrack, parts.flight, parts.followed);
+    this.unseen = new UnseenDirections(parts, this.offers);
   }
 
   setGate(gate: FlowGate | null): void {
@@ -110,22 +84,8 @@ export class Handover implements FlowLedger {
 
   /** The packet has been tracked: only where its direction may be handed over is the rest noted. */
   consider(packet: Packet): void {
-    if (!this.isCandidate(packet)) this.context.trail = null;
-  }
-
-  private isCandidate(packet: Packet): boolean {
-    const { row, direction } = this.flight;
-    const { table } = this;
-    if (row < 0) return false;
-    const status = table.get(row, Field.Status);
-    if ((status & (KEPT | Status.SeqAdjust)) !== 0) return false;
-    return (
-      this.isRipe(packet, row, direction, status) &&
-      isPlain(packet) &&
-      !isZoned(table, row) &&
-      (table.helper(row) === 0 || this.followed.isQuiet(row)) &&
-      this.carried.mayOffer(row, direction)
-    );
+    this.opens = this.ripeness.isOpening(packet);
+    if (!this.ripeness.isCandidate(packet)) this.context.trail = null;
   }
 
   /** The packet has been let through: hands over its direction where all that follow will be. */
@@ -133,6 +93,10 @@ export class Handover implements FlowLedger {
     const { flight, gate, table } = this;
     const { row } = flight;
     if (gate === null || row < 0) return;
+    if (this.opens) {
+      if (action === GateAction.Forward) this.handOverWhole(gate, packet.family);
+      return;
+    }
     const isTrailed = this.context.trail !== null;
     if (isTrailed && this.isSteady(packet, action)) {
       if (table.helper(row) === 0) this.handOver(gate, action);
@@ -152,30 +116,11 @@ export class Handover implements FlowLedger {
     return packet.l3End - packet.l3Offset <= this.offers.offer.mtu;
   }
 
-  /** Whether a connection has come so far that the rest of it is to be expected like the present. */
-  private isRipe(packet: Packet, row: number, direction: DirectionCode, status: number): boolean {
-    switch (packet.protocol) {
-      case Proto.Tcp: {
-        if ((status & Status.Assured) === 0) return false;
-        if ((packet.tcpFlags & TELLING_FLAGS) !== TcpFlag.Ack) return false;
-        const isEarly = (status & (Status.Expected | Status.Helper)) !== 0;
-        if (this.packets(row) < (isEarly ? HANDSHAKE_PACKETS : TCP_PACKETS)) return false;
-        return this.carried.fitsWindows(row, direction, packet);
-      }
-      case Proto.Udp:
-        if ((status & Status.Assured) !== 0) return true;
-        return (status & Status.SeenReply) === 0 && this.packets(row) >= ONE_WAY_PACKETS;
-      case Proto.Icmp:
-      case Proto.Icmpv6:
-        if (quotesDatagram(packet)) return false;
-        return (status & Status.SeenReply) !== 0 && this.packets(row) >= ICMP_PACKETS;
-      default:
-        return false;
-    }
-  }
-
-  private packets(row: number): number {
-    return this.table.packets(row, Direction.Original) + this.table.packets(row, Direction.Reply);
+  /** Whether FINs of the connection on offer may pass, too. */
+  private mayClose(): boolean {
+    const { checkWindow, original } = this.offers.offer;
+    if (original.protocol !== Proto.Tcp || !checkWindow) return false;
+    return this.rules.takeFinsAlike(original.family);
   }
 
   /**
@@ -188,6 +133,7 @@ export class Handover implements FlowLedger {
     const { row, direction, inIf, outIf } = flight;
     const path = this.rules.pathOf(this.trail);
     offers.describe(row);
+    offers.offer.closes = this.mayClose();
     offers.goesBy(direction, action, inIf, outIf);
     if (action !== GateAction.Forward) offers.forgetHop();
     if (action === GateAction.Out) offers.offer.mark = flight.ownMark;
@@ -195,9 +141,32 @@ export class Handover implements FlowLedger {
     const back = other(direction);
     if (action !== GateAction.Forward || table.protocol(row) !== Proto.Tcp) return;
     if (!table.hasStatus(row, Status.Expected) || !carried.mayOfferUnseen(row, back)) return;
-    this.answer.keep(this.routes);
-    if (this.findBack(back, action)) this.install(gate, this.rules.pathOf(this.rehearsal.trail));
-    this.answer.putBack(this.routes);
+    this.handOverUnseen(gate, back, outIf, action);
+  }
+
+  /** Both directions, behind the SYN/ACK, before a plain packet of either has come. */
+  private handOverWhole(gate: FlowGate, family: number): void {
+    const { carried, flight, offers, table } = this;
+    const { direction, inIf, outIf, row } = flight;
+    if (this.routes.looksAtTos(family)) return;
+    carried.noteUnopened(row);
+    offers.describe(row);
+    offers.offer.closes = this.mayClose();
+    // As the packets to come will find it: the first of them is that ACK.
+    table.addStatus(row, Status.Assured);
+    this.handOverUnseen(gate, other(direction), outIf, GateAction.Forward);
+    this.handOverUnseen(gate, direction, inIf, GateAction.Forward);
+    table.removeStatus(row, Status.Assured);
+  }
+
+  private handOverUnseen(
+    gate: FlowGate,
+    direction: DirectionCode,
+    inIf: number,
+    action: GateActionCode,
+  ): boolean {
+    const path = this.unseen.describe(this.rules, direction, inIf, action);
+    return path >= 0 && this.install(gate, path);
   }
 
   /**
@@ -210,27 +179,11 @@ export class Handover implements FlowLedger {
     const back = other(direction);
     const path = rules.pathOf(this.trail);
     offers.describe(row);
+    offers.offer.closes = this.mayClose();
     offers.goesBy(direction, GateAction.Acks, inIf, outIf);
     if (path < 0 || !this.install(gate, path)) return;
-    this.answer.keep(this.routes);
-    const backPath = this.findBack(back, GateAction.Acks) ? rules.pathOf(this.rehearsal.trail) : -1;
-    if (backPath < 0 || !this.install(gate, backPath)) carried.withdraw(row);
-    else carried.noteKnown(row);
-    this.answer.putBack(this.routes);
-  }
-
-  /**
-   * Whether the other direction is forwarded, should it come in where this one leaves: then the offer
-   * says how. Asks the routes. (If it comes in elsewhere it is found to stray, and is offered with a
-   * packet of its own.)
-   */
-  private findBack(back: DirectionCode, action: GateActionCode): boolean {
-    const { flight, offers, routes } = this;
-    const { outIf, row } = flight;
-    if (!this.rehearsal.isForwarded(this.rules, row, back, outIf)) return false;
-    offers.goesBy(back, action, outIf, routes.outIf);
-    offers.takeHop();
-    return true;
+    if (this.handOverUnseen(gate, back, outIf, GateAction.Acks)) carried.noteKnown(row);
+    else carried.withdraw(row);
   }
 
   private install(gate: FlowGate, path: number): boolean {
@@ -286,19 +239,6 @@ export class Handover implements FlowLedger {
 const ORIGINAL_COMES_IN = Status.OriginalComesIn;
 const REPLY_COMES_IN = Status.ReplyComesIn;
 const TRANSLATED = Status.SrcNat | Status.DstNat;
-/** What is not offered: what the carrier knows already, and what is to be over in a moment. */
-const KEPT = Status.KnownToCarrier | Status.NatClash;
 
 const other = (direction: DirectionCode): DirectionCode =>
   direction === Direction.Original ? Direction.Reply : Direction.Original;
-
-/** As the gate takes them (`FlowGate`); flags of TCP are looked at elsewhere. */
-function isPlain(packet: Packet): boolean {
-  if (packet.isFragment || packet.hasFragmentHeader || packet.fragMaxSize > 0) return false;
-  return packet.l3HeaderLen === (packet.family === 4 ? IPV4_HEADER : IPV6_HEADER);
-}
-
-/** The gate knows no zones. */
-function isZoned(table: ConntrackTable, row: number): boolean {
-  return table.zone(row, Direction.Original) !== 0 || table.zone(row, Direction.Reply) !== 0;
-}

@@ -56,11 +56,11 @@ export function adoptFlow(engine: Engine, flow: LeftFlow): number {
 }
 
 /**
- * What the program knew of both sides of a TCP connection, and who spoke last: as `FlowGate.readSides`
- * tells it.
+ * What the program knew of both sides of a TCP connection, who spoke last, and how far it was closed: as
+ * `FlowGate.readSides` tells it.
  */
 export function adoptWindows(engine: Engine, row: number, sides: Int32Array, spoke: number): void {
-  engine.tracking.conntrack.carried.takeSides(row, sides, spoke);
+  engine.tracking.conntrack.takeOver(row, sides, spoke);
 }
 
 /** How a connection is translated is written in its tuples alone (see `Nat`); the bits say where. */

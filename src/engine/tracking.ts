@@ -56,6 +56,9 @@ export class Tracking {
     const { conntrack, seqAdjust } = this;
     conntrack.trackers.tcp.offsets = seqAdjust;
     this.ftp = new FtpHelper({ conntrack, seqAdjust, clock, random }, settings.ftp);
+    conntrack.carried.onClosed = (row) => {
+      if (conntrack.table.helper(row) === HelperId.Ftp) this.ftp.closed(row);
+    };
   }
 
   /** Classifies the packet. False where it must be dropped and no rule asked. */

@@ -52,6 +52,8 @@ export class CompiledRules {
   private readonly programs: (TableProgram | null)[] = new Array(16).fill(null);
   private readonly shared: SharedState;
   private readonly paths: PathTable;
+  private readonly finsAlike4: boolean;
+  private readonly finsAlike6: boolean;
 
   constructor(ruleSet: RuleSet, interfaces: InterfaceTable, options: CompileOptions) {
     this.ruleSet = ruleSet;
@@ -78,11 +80,21 @@ export class CompiledRules {
       this.programs[place(table.family, table.code)] = program;
     }
     shared.settle();
+    this.finsAlike4 = !this.programs.some((program, at) => at < 8 && program?.tellsFin === true);
+    this.finsAlike6 = !this.programs.some((program, at) => at >= 8 && program?.tellsFin === true);
   }
 
   /** True where the family has a table with rules or policies to walk. */
   hasTable(family: number, table: TableCode): boolean {
     return this.programs[place(family, table)]! !== null;
+  }
+
+  /**
+   * Whether segments with FIN fare as plain ones do in all that this family has: then what a steady trail
+   * says holds for them, too.
+   */
+  takeFinsAlike(family: number): boolean {
+    return family === 6 ? this.finsAlike6 : this.finsAlike4;
   }
 
   /**

@@ -140,6 +140,11 @@ export interface MatchSpec<V> extends Common<V> {
    */
   readonly steady?: boolean | ((value: V) => boolean);
   /**
+   * Of a steady match: whether a segment that is plain but for a FIN may get another answer than a plain
+   * one. False where not given.
+   */
+  tellsFin?(value: V): boolean;
+  /**
    * The answer for every plain packet of every ESTABLISHED connection behind the raw table; null (or
    * no such function) where it depends. For reports, nothing else rests on it.
    */
@@ -180,6 +185,8 @@ export interface MatchInstance extends Instance {
   readonly stateful: boolean;
   /** See `MatchSpec.steady`. */
   readonly steady: boolean;
+  /** See `MatchSpec.tellsFin`. */
+  readonly tellsFin: boolean;
   /** See `MatchSpec.plainAnswer`. */
   plainAnswer(): boolean | null;
   /** See `MatchSpec.bounds`. */
@@ -237,6 +244,7 @@ export function defineMatch<V>(spec: MatchSpec<V>): MatchExtension {
         get steady() {
           return decided(spec.steady, value);
         },
+        tellsFin: spec.tellsFin?.(value) ?? false,
         plainAnswer: () => spec.plainAnswer?.(value) ?? null,
         bounds: () => spec.bounds?.(value) ?? null,
         evaluator: (scope) => spec.evaluator(value, scope),

@@ -146,6 +146,7 @@ function fillRule(
   rows[at + Field.InInterface] = addInterface(program, rule.inInterface, scope.interfaces);
   rows[at + Field.OutInterface] = addInterface(program, rule.outInterface, scope.interfaces);
   rows[at + Field.FirstMatch] = program.matches.length;
+  if (rule.matches.some(({ tellsFin }) => tellsFin)) program.tellsFin = true;
   scope.mayDrop.length = 0;
   const evaluators = rule.matches.map((match) => {
     scope.signalTaken = false;

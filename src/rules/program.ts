@@ -105,6 +105,8 @@ export class TableProgram {
   readonly sharedKeys = new Set<string>();
   /** The index over the long chains; null where there are none. */
   index: ChainIndex | null = null;
+  /** Whether any of its matches tells a FIN from a plain segment (`MatchSpec.tellsFin`). */
+  tellsFin = false;
   /** The row that decided the last walk. */
   decidedRow = 0;
 

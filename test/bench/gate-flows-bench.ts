@@ -68,6 +68,7 @@ const offer: FlowOffer = {
   mark: 0,
   path: 1,
   checkWindow: true,
+  closes: true,
   sides: new Int32Array(9),
   originalSack: true,
   replySack: true,

@@ -1,7 +1,7 @@
 /** Which directions of which connections are handed to a gate, and with which packet. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { Status } from '../../src/conntrack/index.ts';
+import { Field, Status, TcpState } from '../../src/conntrack/index.ts';
 import { GateAction, Outcome } from '../../src/engine/index.ts';
 import { buildIcmp, buildTcp, buildUdp } from '../support/packets.ts';
 import { TcpSession } from '../support/tcp-session.ts';
@@ -211,7 +211,7 @@ describe('packets that come though they are carried', () => {
 });
 
 describe('FTP', () => {
-  test('of the control connection acknowledgements, all of the data connection by its third packet', () => {
+  test('of the control connection acknowledgements, all of the data connection by its SYN/ACK', () => {
     const { gate, gateway } = makeGated({ rules: masquerade + filter });
     const control = new TcpSession(gateway);
     control.connect();
@@ -220,8 +220,13 @@ describe('FTP', () => {
     control.clientSays('PASV\r\n');
     control.serverSays('227 Entering Passive Mode (198,51,100,9,117,48).\r\n');
     const data = new TcpSession(gateway, { client: { port: 40_001 }, server: { port: 30_000 } });
+    const table = gateway.engine.tracking.conntrack.table;
+    const states: number[] = [];
+    const install = gate.install.bind(gate);
+    gate.install = (offer) => states.push(table.get(offer.row, Field.State)) > 0 && install(offer);
     data.connect();
     assert.equal(gate.actions(1), 'forward forward');
+    assert.deepEqual(states, [TcpState.SynRecv, TcpState.SynRecv]);
     data.serverSays('x');
     assert.equal(gate.offers.length, 4);
     control.close();

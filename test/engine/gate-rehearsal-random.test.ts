@@ -73,30 +73,36 @@ function endsOf(family: 4 | 6, random: Prng): Ends {
   };
 }
 
-/** A random set on twins. Counts connections, those that were handed over, and those both ways. */
+/**
+ * A random set on twins, and on a third one that is offered both directions before the handshake is over.
+ * Counts connections, those that were handed over, and those both ways.
+ */
 function compare(
   family: 4 | 6,
   seed: number,
-  found: { talks: number; both: number; some: number },
+  found: { talks: number; both: number; some: number; early: number },
 ) {
   const random = new Prng(seed);
   const options = optionsOf(family, random);
-  const [quick, slow] = [makeGated(options), makeOneByOne(options)];
+  const [quick, slow, early] = [makeGated(options), makeOneByOne(options), makeGated(options)];
   for (let n = 0; n < 4; n++) {
     const ends = endsOf(family, random);
     const first = random.below(2) as DirectionCode;
     const offered = quick.gate.offers.length;
-    const rows = [quick, slow].map((gated) => {
+    const rows = [quick, slow, early].map((gated) => {
       const talk = new Talk(gated, ends);
-      if (!talk.open()) return -1;
+      const before = gated.gate.offers.length;
+      if (!talk.open(gated === early)) return -1;
+      if (gated === early && gated.gate.offers.length > before) found.early++;
       const { row } = gated.gateway.engine.flight;
       talk.goOn(first);
       return row;
     });
     const [row = -1] = rows;
-    assert.deepEqual(rows, [row, row]);
+    assert.deepEqual(rows, [row, row, row]);
     if (row < 0) continue;
     assertSameOffers(quick, slow, `IPv${family}, seed ${seed}, ${n}`, row);
+    assertSameOffers(early, slow, `IPv${family}, seed ${seed}, ${n}, early`, row);
     found.talks++;
     if (quick.gate.actions(row) === 'forward forward') found.both++;
     if (quick.gate.offers.length > offered) found.some++;
@@ -105,10 +111,11 @@ function compare(
 
 for (const family of [4, 6] as const) {
   test(`IPv${family}: ${SETS} random rule sets, with rehearsals and without`, () => {
-    const found = { talks: 0, both: 0, some: 0 };
+    const found = { talks: 0, both: 0, some: 0, early: 0 };
     for (let n = 0; n < SETS; n++) compare(family, SEED + n * 2 + family, found);
     const text = JSON.stringify(found);
     assert.ok(found.talks > SETS, text);
+    assert.ok(found.early > 10, text);
     assert.ok(found.both > 10 && found.both < found.some && found.some < found.talks, text);
   });
 }

@@ -1,12 +1,15 @@
 /** A gate that forwards nothing: it records what it is offered, and tests say what has passed. */
 import assert from 'node:assert/strict';
-import { CARRIED_WORDS, type DirectionCode, NONE_SINCE } from '../../src/conntrack/index.ts';
+import { CARRIED_WORDS, type DirectionCode, Spoke } from '../../src/conntrack/index.ts';
 import { type FlowGate, type FlowOffer, GateAction } from '../../src/engine/index.ts';
 import { type GatewayOptions, makeGateway, type TestGateway } from '../support/gateway.ts';
 
 export type Offered = Omit<FlowOffer, 'original' | 'reply' | 'sides'> & {
   readonly sides: Int32Array;
 };
+
+/** What stays known of a connection, whatever the last segment was. */
+const CLOSING = ~(Spoke.Reply | Spoke.NoneSince | Spoke.Fin);
 
 /** One connection in the gate. */
 class Held {
@@ -20,12 +23,16 @@ class Held {
   /** By direction, of the last acknowledgement that passed. */
   readonly stamps = [0, 0];
   /** As `readSides` returns it. */
-  spoke = NONE_SINCE;
+  spoke: number = Spoke.NoneSince;
 
   /** The last segment passes, behind all that its side has sent before. */
   set spokeLast(direction: number) {
-    this.spoke = direction;
+    this.spoke = (this.spoke & CLOSING) | direction;
     this.sides[8] = this.sides[4 * direction]!;
+  }
+
+  close(bits: number): void {
+    this.spoke |= bits;
   }
 }
 
@@ -76,7 +83,14 @@ export class FakeGate implements FlowGate {
     for (let i = 0; i < CARRIED_WORDS; i++) {
       if (held.sides[i] === before[i]) held.sides[i] = after[i]!;
     }
-    held.spoke |= NONE_SINCE;
+    held.spoke |= Spoke.NoneSince;
+  }
+
+  noteFin(row: number, direction: DirectionCode): boolean {
+    const held = this.flows.get(row);
+    if (!held?.directions.every((offer) => offer?.closes)) return false;
+    held.close(Spoke.FinWait | (direction === 0 ? Spoke.ClosedByOriginal : Spoke.ClosedByReply));
+    return true;
   }
 
   withdraw(row: number): void {
@@ -115,6 +129,29 @@ export class FakeGate implements FlowGate {
     held.sides[theirs + 3]! += bytes;
     // The acknowledgement of all of it.
     held.spokeLast = 1 - from;
+  }
+
+  /** A FIN of one side passes, behind all that it has sent. */
+  passFin(row: number, from: DirectionCode): void {
+    const held = this.flows.get(row)!;
+    assert.ok(held.directions[from]?.closes, 'FINs of this direction pass');
+    this.pass(row, from, 1, 40);
+    held.sides[4 * from]! += 1;
+    const isFirst = (held.spoke & Spoke.FinWait) === 0;
+    const by = from === 0 ? Spoke.ClosedByOriginal : Spoke.ClosedByReply;
+    held.close(isFirst ? Spoke.FinWait | by : Spoke.LastAck);
+    held.spokeLast = from;
+    held.close(Spoke.Fin);
+  }
+
+  /** One side acknowledges all that the other one has sent, and its FIN. */
+  passAck(row: number, from: DirectionCode): void {
+    const held = this.flows.get(row)!;
+    this.pass(row, from, 1, 40);
+    held.sides[4 * from + 3] = held.sides[4 * (1 - from)]!;
+    if (held.spoke & Spoke.LastAck) held.close(Spoke.TimeWait);
+    else if (held.spoke & Spoke.FinWait) held.close(Spoke.CloseWait);
+    held.spokeLast = from;
   }
 
   /** What the directions of a connection are in the gate for: `forward known`, `- local`. */

@@ -88,21 +88,29 @@ export class Talk {
     this.back = ends;
   }
 
-  /** False where the rules or routes do not let it come about. */
-  open(): boolean {
+  /**
+   * False where the rules or routes do not let it come about. `isAnnounced`: it is one that a helper has
+   * announced from its SYN on, and not only when its handshake is over.
+   */
+  open(isAnnounced = false): boolean {
     const { gateway } = this.gated;
     const syn = gateway.inject(this.ends.inIf, buildTcp({ ...this.ends, flags: 'S', seq: 100 }));
     if (syn.outcome !== Outcome.Forward || syn.seen === null) return false;
+    if (isAnnounced) this.announce();
     const { src, dst, sport, dport } = syn.seen;
     const inIf = this.answersBy || syn.interfaceName;
     this.back = { inIf, src: dst, dst: src, sport: dport, dport: sport };
     const answer = { ...this.back, flags: 'SA', seq: 900, ack: 101 };
     if (gateway.inject(this.back.inIf, buildTcp(answer)).outcome !== Outcome.Forward) return false;
     if (!this.acks(0, 1)) return false;
-    // Of these the other direction is offered unseen.
-    const { conntrack } = gateway.engine.tracking;
-    conntrack.table.addStatus(gateway.engine.flight.row, Status.Expected);
+    this.announce();
     return true;
+  }
+
+  /** Of these directions are offered unseen. */
+  private announce(): void {
+    const { flight, tracking } = this.gated.gateway.engine;
+    tracking.conntrack.table.addStatus(flight.row, Status.Expected);
   }
 
   /** Plain segments of one direction; false where one does not pass. */

@@ -3,7 +3,9 @@ import { Direction, type DirectionCode } from '../constants.ts';
 import { Field, ROW_WORDS } from '../fields.ts';
 import { TcpIndex, TcpState } from './states.ts';
 import {
+  addSideFlag,
   lastDirection,
+  lastFlags,
   lastIndex,
   Side,
   SideFlag,
@@ -23,8 +25,26 @@ const SIDES_WORDS = 8;
  */
 export const CARRIED_WORDS = SIDES_WORDS + 1;
 
-/** Beside the direction of the last segment elsewhere: one has been judged here since. */
-export const NONE_SINCE = 2;
+/**
+ * What whoever carries a TCP connection tells beside its sides, as bits: 0 where the last segment was
+ * a plain one of the original direction.
+ */
+export const Spoke = {
+  /** The last segment was of the reply direction. */
+  Reply: 1,
+  /** One has been judged here since. */
+  NoneSince: 2,
+  /** The last segment was a FIN. */
+  Fin: 4,
+  /** States that the connection has come to there. */
+  FinWait: 8,
+  CloseWait: 16,
+  LastAck: 32,
+  TimeWait: 64,
+  /** Which direction's FIN was the first. */
+  ClosedByOriginal: 128,
+  ClosedByReply: 256,
+} as const;
 
 /** Of a window that is not closed; how wide it was does not matter to anybody. */
 const OPEN_WINDOW = 1;
@@ -38,23 +58,47 @@ export function copySides(rows: Int32Array, row: number, into: Int32Array): void
 
 /**
  * Puts into a row what was seen of both sides elsewhere, and what the tracker would remember beside
- * it. `spoke` is the direction of the last segment there, a plain one; with `NONE_SINCE` one has been
- * judged here since, so that nothing is to be taken but what has changed all the same.
+ * it. `spoke` tells of the last segment there (`Spoke`); where one has been judged here since, nothing is
+ * to be taken but what has changed all the same.
  */
 export function takeSides(rows: Int32Array, row: number, sides: Int32Array, spoke: number): void {
   const at = row * ROW_WORDS;
   const hasMoved = moveSides(rows, at, sides);
   const end = sides[SIDES_WORDS]!;
-  const isKnown = (spoke & NONE_SINCE) !== 0 && rows[at + TcpWord.LastEnd] === end;
+  const isKnown = (spoke & Spoke.NoneSince) !== 0 && rows[at + TcpWord.LastEnd] === end;
   if (isKnown && !hasMoved) return;
-  const direction = spoke & ~NONE_SINCE;
+  const direction = spoke & Spoke.Reply;
+  const index = (spoke & Spoke.Fin) !== 0 ? TcpIndex.Fin : TcpIndex.Ack;
   setRetransmissions(rows, at, 0);
   // How long it was does not matter to anybody.
   rows[at + TcpWord.LastSeq] = end;
   rows[at + TcpWord.LastEnd] = end;
   rows[at + TcpWord.LastAck] = rows[at + sideAt(direction) + Side.MaxAck]!;
   const isClosed = closes(rows, at, Direction.Original) || closes(rows, at, Direction.Reply);
-  setLastSeen(rows, at, isClosed ? 0 : OPEN_WINDOW, TcpIndex.Ack, direction);
+  setLastSeen(rows, at, isClosed ? 0 : OPEN_WINDOW, index, direction);
+}
+
+/** States that only whoever carries a connection has seen it come to. */
+const CLOSING = Spoke.FinWait | Spoke.CloseWait | Spoke.LastAck | Spoke.TimeWait;
+
+/** Whether a connection has been closed further elsewhere than it is here. */
+export function isClosedFurther(state: number, spoke: number): boolean {
+  return (spoke & CLOSING) !== 0 && nextClosing(state, spoke) >= 0;
+}
+
+/** The first state behind `state` that a connection has come to elsewhere; -1: none. */
+export function nextClosing(state: number, spoke: number): number {
+  for (let next: number = TcpState.FinWait; next <= TcpState.TimeWait; next++) {
+    if (next > state && (spoke & (Spoke.FinWait << (next - TcpState.FinWait))) !== 0) return next;
+  }
+  return -1;
+}
+
+/** Notes whose FIN was the first. */
+export function noteCloser(rows: Int32Array, row: number, spoke: number): void {
+  const at = row * ROW_WORDS;
+  if (spoke & Spoke.ClosedByOriginal) addSideFlag(rows, at, Direction.Original, SideFlag.CloseInit);
+  if (spoke & Spoke.ClosedByReply) addSideFlag(rows, at, Direction.Reply, SideFlag.CloseInit);
 }
 
 /** True where any word is another one than before. */
@@ -93,6 +137,38 @@ export function fitsKnownWindows(
     rows[at + TcpWord.LastSeq] === packet.seq &&
     rows[at + TcpWord.LastAck] === packet.ack
   );
+}
+
+/**
+ * True right behind the SYN/ACK of a connection of which both sides are known, and that is complete with
+ * the originator's ACK: not where two SYNs have crossed.
+ */
+export function hasBothSides(rows: Int32Array, row: number): boolean {
+  const at = row * ROW_WORDS;
+  return (
+    rows[at + Field.State] === TcpState.SynRecv &&
+    lastIndex(rows, at) === TcpIndex.SynAck &&
+    lastDirection(rows, at) === Direction.Reply &&
+    (lastFlags(rows, at) & SideFlag.SimultaneousOpen) === 0 &&
+    rows[at + sideAt(Direction.Original) + Side.MaxWindow] !== 0 &&
+    (sideFlags(rows, at, Direction.Original) & SideFlag.AckKnown) === 0 &&
+    isKnown(rows, at, Direction.Reply)
+  );
+}
+
+/**
+ * Notes as the originator's highest acknowledgement what lies before all that it may acknowledge: a
+ * word that is read here only under `SideFlag.AckKnown`, but elsewhere always.
+ */
+export function noteUnopened(rows: Int32Array, row: number): void {
+  const at = row * ROW_WORDS;
+  const end = rows[at + sideAt(Direction.Reply) + Side.End]!;
+  rows[at + sideAt(Direction.Original) + Side.MaxAck] = (end - 1) | 0;
+}
+
+/** The originator has acknowledged something now. */
+export function noteOpened(rows: Int32Array, row: number): void {
+  addSideFlag(rows, row * ROW_WORDS, Direction.Original, SideFlag.AckKnown);
 }
 
 function isKnown(rows: Int32Array, at: number, direction: DirectionCode): boolean {

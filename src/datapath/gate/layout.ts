@@ -10,14 +10,14 @@
  */
 
 /** Changes with every change of anything in this file: older memory is not adopted. */
-export const LAYOUT_VERSION = 3;
+export const LAYOUT_VERSION = 4;
 /** "PHG1": the first word of the configuration. */
 export const CONFIG_MAGIC = 0x31474850;
 
 /**
  * One flow: a tracked connection, both directions. 30 words, 120 bytes (the kernel rounds them up to
- * eight), the last one unused. An IPv6 flow takes two units: the second one, its annex, holds the
- * address words that do not fit the first.
+ * eight). An IPv6 flow takes two units: the second one, its annex, holds the address words that do not
+ * fit the first.
  */
 export const FLOW_WORDS = 30;
 export const FlowWord = {
@@ -41,12 +41,17 @@ export const FlowWord = {
   Stamps: 26,
   /** TCP: behind the last segment that was within the windows (last_end there), of whichever side. */
   LastEnd: 28,
+  /** TCP: how far the connection has been closed: `Closing`. Both write it, by adding only. */
+  Closing: 29,
 } as const;
 
 /** Words of one direction. */
 export const DIRECTION_WORDS = 4;
 export const DirectionWord = {
-  /** Kernel index of the way in << 8 | `FlowAction`; 0: not taken over. For host's own packets the way out. */
+  /**
+   * Kernel index of the way in << 8 | `WAY_CLOSES` | `FlowAction`; 0: not taken over. For host's own
+   * packets the way out.
+   */
   Way: 0,
   /** Generation << 16 | number of the hop, or of the host's own packets their mark. */
   Hop: 1,
@@ -79,10 +84,35 @@ export const FlowAction = {
   Out: 3,
   /** Known to the engine, which keeps it: punted through the ring for known connections. */
   Punt: 4,
-  /** As Forward, but only TCP segments without data that acknowledge more than any before. */
+  /** As Forward, but only TCP segments without data that acknowledge more than any before, and answering FINs. */
   Acks: 5,
 } as const;
 export const ACTION_MASK = 0x0f;
+
+/** Of `DirectionWord.Way`, above the action: FINs pass as well. Only together with `CheckWindow`. */
+export const WAY_CLOSES = 0x10;
+
+/**
+ * Fields of `FlowWord.Closing`. Packets of a connection may pass on several processors at once, and all
+ * that Linux 5.10 has for that is to add: so each fact is a small number, added to where it was 0 (FINs:
+ * less than 2), with room for more processors than could do so at the same time. 0: no FIN has passed.
+ */
+export const Closing = {
+  /** FINs of either direction, retransmitted ones too: 1 is FIN_WAIT, 2 LAST_ACK. */
+  Fins: 0x1,
+  FinsMask: 0xff,
+  /** A segment without FIN behind the first FIN: CLOSE_WAIT. */
+  Waits: 0x100,
+  WaitsMask: 0xff00,
+  /** The same behind the second: TIME_WAIT. */
+  Over: 0x10000,
+  OverMask: 0xff0000,
+  /** The first FIN was of the original direction, of the reply direction. */
+  ByOriginal: 0x1000000,
+  ByOriginalMask: 0xf000000,
+  ByReply: 0x10000000,
+  ByReplyMask: 0xf0000000,
+} as const;
 
 /** Bits of `FlowWord.Meta` from bit 24 on. */
 export const FlowFlag = {
@@ -95,6 +125,8 @@ export const FlowFlag = {
   ReplySpokeLast: 8,
   /** TCP: the engine has seen a segment, and none has passed since. Taken away by the program. */
   EngineSpokeLast: 16,
+  /** TCP: the last segment that passed was a FIN. Written by the program. */
+  FinLast: 32,
 } as const;
 
 /** Bytes counted of one direction from which on its packets go to the engine, which collects. */

@@ -94,6 +94,11 @@ export class FtpHelper implements Helper {
     return this.mode === 'kernel' || this.hardened.isQuiet(row);
   }
 
+  /** The connection in `row` has been closed, its last packets without being seen here. */
+  closed(row: number): void {
+    if (this.mode === 'hardened') this.hardened.closed(row);
+  }
+
   /** A packet that has gone already: it is followed, not changed. */
   observe(packet: Packet, row: number, direction: DirectionCode): void {
     if (this.mode === 'kernel') this.kernel.handle(packet, row, direction);

@@ -49,7 +49,7 @@ static __always_inline int was_decided(struct __sk_buff *skb, const struct confi
 
 /*
  * Looks a packet up; returns ACTION_NONE where the engine has to look at it as at a stranger's.
- * What is not plain is looked up too: a FIN of a known connection goes ahead of strangers.
+ * What is not plain is looked up too: a reset of a known connection goes ahead of strangers.
  */
 static __always_inline __u32 look_up(const struct config *config, const struct packet *packet,
 				     struct match *match, __u32 ifindex, int family)
@@ -65,7 +65,9 @@ static __always_inline __u32 look_up(const struct config *config, const struct p
 /* True of packets that the engine does not want, for now. */
 static __always_inline int may_pass(const struct packet *packet, const struct match *match)
 {
-	return packet->is_plain && direction_of(match)->bytes < BYTES_TO_COLLECT;
+	if (!packet->is_plain || direction_of(match)->bytes >= BYTES_TO_COLLECT)
+		return 0;
+	return (packet->is_fin & ~may_close(match)) == 0;
 }
 
 /* ff00::/8 and fe80::/10 (RFC 4291 section 2.4): the kernel forwards none of it. */

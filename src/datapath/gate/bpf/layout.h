@@ -5,7 +5,7 @@
 
 #include <linux/types.h>
 
-#define LAYOUT_VERSION 3
+#define LAYOUT_VERSION 4
 #define CONFIG_MAGIC 0x31474850
 
 struct direction {
@@ -38,7 +38,7 @@ struct flow {
 	struct side sides[2];
 	__u32 stamps[2];
 	__u32 last_end;
-	__u32 unused;
+	__u32 closing;
 };
 
 struct annex_ends {
@@ -52,14 +52,27 @@ struct annex {
 };
 
 #define ACTION_MASK 0x0f
+#define WAY_CLOSES 0x10
 enum flow_action { ACTION_NONE, ACTION_FORWARD, ACTION_LOCAL, ACTION_OUT, ACTION_PUNT, ACTION_ACKS };
 enum flow_flag {
 	FLOW_CHECK_WINDOW = 1,
 	FLOW_ORIGINAL_NO_SACK = 2,
 	FLOW_REPLY_NO_SACK = 4,
 	FLOW_REPLY_SPOKE_LAST = 8,
-	FLOW_ENGINE_SPOKE_LAST = 16
+	FLOW_ENGINE_SPOKE_LAST = 16,
+	FLOW_FIN_LAST = 32
 };
+
+#define CLOSING_FINS 0x1
+#define CLOSING_FINS_MASK 0xff
+#define CLOSING_WAITS 0x100
+#define CLOSING_WAITS_MASK 0xff00
+#define CLOSING_OVER 0x10000
+#define CLOSING_OVER_MASK 0xff0000
+#define CLOSING_BY_ORIGINAL 0x1000000
+#define CLOSING_BY_ORIGINAL_MASK 0xf000000
+#define CLOSING_BY_REPLY 0x10000000
+#define CLOSING_BY_REPLY_MASK 0xf0000000
 #define BYTES_TO_COLLECT 0xc0000000u
 
 #define BUCKET_SLOTS 16

@@ -31,7 +31,8 @@
 
 /* TCP flags that decide (RFC 9293 section 3.1): URG, ACK, RST, SYN, FIN. */
 #define TCP_DECIDING 0x37
-#define TCP_ACK_ONLY 0x10
+#define TCP_FIN 0x01
+#define TCP_ACK 0x10
 
 struct packet {
 	/* Begin of the frame; headers can be read and written up to the transport header's end. */
@@ -52,6 +53,8 @@ struct packet {
 	/* The fields that a flow is found by were read. */
 	__u8 is_keyed;
 	__u8 is_plain;
+	/* TCP: 1 of a FIN, which passes only where its flow says so, else 0. */
+	__u8 is_fin;
 	__u8 is_neighbour_discovery;
 };
 
@@ -138,6 +141,7 @@ static __always_inline void read_tcp(struct __sk_buff *skb, struct packet *packe
 	const __u32 ip_header = IP_HEADER(family);
 	const __u8 *l4;
 	void *data = reach(skb, L4_OFFSET(family) + TCP_HEADER);
+	__u32 flags;
 
 	if (!data)
 		return;
@@ -149,7 +153,10 @@ static __always_inline void read_tcp(struct __sk_buff *skb, struct packet *packe
 	packet->window = net16(*(const __u16 *)(l4 + 14));
 	packet->header = (l4[12] >> 4) * 4;
 	packet->is_keyed = 1;
-	packet->is_plain = (l4[13] & TCP_DECIDING) == TCP_ACK_ONLY &&
+	flags = l4[13] & TCP_DECIDING;
+	/* A bit of the packet, never compared: the verifier follows one path for both. */
+	packet->is_fin = flags & TCP_FIN;
+	packet->is_plain = (flags | TCP_FIN) == (TCP_FIN | TCP_ACK) &&
 			   packet->header >= TCP_HEADER &&
 			   ip_header + packet->header <= packet->length;
 }

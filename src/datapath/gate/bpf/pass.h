@@ -34,30 +34,99 @@ static __always_inline __u32 action_of(const struct config *config, const struct
 	return direction->way & ACTION_MASK;
 }
 
-/* A reset is judged by who spoke before (nf_conntrack_proto_tcp.c, last_dir). */
-static __always_inline void note_speaker(const struct match *match)
+/* 1 where FINs of this direction pass. By arithmetic: see is_fin. */
+static __always_inline __u32 may_close(const struct match *match)
+{
+	const __u32 way = direction_of(match)->way;
+	const __u32 flags = match->flow->meta >> 24;
+
+	return (way / WAY_CLOSES) & (flags / FLOW_CHECK_WINDOW) & 1;
+}
+
+/*
+ * A reset is judged by who spoke before (nf_conntrack_proto_tcp.c, last_dir), and other segments out of
+ * step by whether that was a FIN (last_index).
+ */
+static __always_inline void note_speaker(const struct match *match, const struct packet *packet)
 {
 	const __u32 reply = (__u32)FLOW_REPLY_SPOKE_LAST << 24;
+	const __u32 fin = (__u32)FLOW_FIN_LAST << 24;
+	const __u32 engine = (__u32)FLOW_ENGINE_SPOKE_LAST << 24;
 	const __u32 before = match->flow->meta;
-	const __u32 others = before & ~(reply | (__u32)FLOW_ENGINE_SPOKE_LAST << 24);
-	const __u32 now = match->direction ? others | reply : others;
+	__u32 now = before & ~(reply | fin | engine);
 
+	if (match->direction)
+		now |= reply;
+	now |= packet->is_fin * fin;
 	if (now != before)
 		match->flow->meta = now;
 }
 
+/* What a FIN adds to `closing`: two of them, of whichever side, are all that matters. */
+static __always_inline __u32 closing_of_fin(__u32 before, __u32 direction)
+{
+	const __u32 fins = before & CLOSING_FINS_MASK;
+
+	if (fins == 0)
+		return CLOSING_FINS + (direction ? CLOSING_BY_REPLY : CLOSING_BY_ORIGINAL);
+	return fins < 2 ? CLOSING_FINS : 0;
+}
+
+/* What any other segment adds behind the first FIN, and behind the second. */
+static __always_inline __u32 closing_of_plain(__u32 before)
+{
+	if ((before & CLOSING_FINS_MASK) < 2)
+		return (before & CLOSING_WAITS_MASK) == 0 ? CLOSING_WAITS : 0;
+	return (before & CLOSING_OVER_MASK) == 0 ? CLOSING_OVER : 0;
+}
+
 /*
- * A TCP segment without data that acknowledges more than any before it of its direction. Of options it
- * has none, or the timestamps that most have.
+ * How far the connection is closed: the rows FIN and ACK of the table of states, from ESTABLISHED on
+ * (nf_conntrack_proto_tcp.c, tcp_conntracks), in which both directions are the same. Others may add at
+ * the same time, and Linux 5.10 cannot compare and exchange.
+ */
+static __always_inline void note_closing(const struct match *match, const struct packet *packet)
+{
+	struct flow *flow = match->flow;
+	const __u32 before = flow->closing;
+	__u32 more;
+
+	if (likely((before | packet->is_fin) == 0))
+		return;
+	more = packet->is_fin ? closing_of_fin(before, match->direction) : closing_of_plain(before);
+	if (more != 0)
+		__sync_fetch_and_add(&flow->closing, more);
+}
+
+/* True of a FIN that answers one of the other direction, which the engine has seen, and nothing is missing. */
+static __always_inline int answers_fin(const struct packet *packet, const struct match *match)
+{
+	const __u32 closing = match->flow->closing;
+	const __u32 others = match->direction ? CLOSING_BY_ORIGINAL_MASK : CLOSING_BY_REPLY_MASK;
+
+	return (closing & CLOSING_FINS_MASK) == 1 && (closing & others) != 0 &&
+	       packet->seq == match->flow->sides[match->direction].end;
+}
+
+/*
+ * A TCP segment without data that acknowledges more than any before it of its direction; or a FIN
+ * without data that answers one. Of options it has none, or the timestamps
+ * that most have.
  */
 static __always_inline int is_bare_acknowledgement(struct __sk_buff *skb, const struct packet *packet,
 						   const struct match *match, int family)
 {
 	const struct side *sender = &match->flow->sides[match->direction];
 
-	return packet->length == IP_HEADER(family) + packet->header &&
-	       is_after(packet->ack, sender->max_ack) &&
-	       (packet->header == TCP_HEADER || is_plain_timestamp(skb, packet, family));
+	if (packet->length != IP_HEADER(family) + packet->header)
+		return 0;
+	if (packet->is_fin) {
+		if (!answers_fin(packet, match) || is_before(packet->ack, sender->max_ack))
+			return 0;
+	} else if (!is_after(packet->ack, sender->max_ack)) {
+		return 0;
+	}
+	return packet->header == TCP_HEADER || is_plain_timestamp(skb, packet, family);
 }
 
 /* The engine may have to speak in the name of whoever sent it, and not with an older timestamp. */
@@ -148,9 +217,12 @@ static __always_inline int pass(struct __sk_buff *skb, const struct config *conf
 		return TO_ENGINE;
 	if ((direction_of(match)->way & ACTION_MASK) == ACTION_ACKS)
 		note_stamp(skb, packet, match, family);
+	/* Before it counts: whoever finds it counted finds what it has changed as well. */
+	if (packet->protocol == IPPROTO_TCP) {
+		note_speaker(match, packet);
+		note_closing(match, packet);
+	}
 	account(config, match, packet);
-	if (packet->protocol == IPPROTO_TCP)
-		note_speaker(match);
 	translation_of(match, packet, &to, family);
 	translate(skb, packet, &to, hop != 0, family);
 	count(event);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The windows of a TCP connection: what tcp_in_window() of nf_conntrack_proto_tcp.c checks and
- * learns of segments with ACK and without SYN, FIN and RST, once both sides are known. The twin of
+ * learns of segments with ACK and without SYN and RST, once both sides are known. The twin of
  * src/conntrack/tcp/window.ts, where the bounds are explained; it goes on from what was learnt here.
  *
  * Two processors may carry the two directions at once. Words are written without a lock, only where
@@ -174,7 +174,9 @@ static __always_inline int fits_windows(struct __sk_buff *skb, const struct pack
 	const __u32 scale = flow->meta >> (16 + 4 * direction) & 0xf;
 	const int is_checked = (flags & FLOW_CHECK_WINDOW) != 0;
 	const __u32 seq = packet->seq;
-	const __u32 end = seq + packet->length - IP_HEADER(family) - packet->header;
+	/* A FIN has a number of its own: segment_seq_plus_len(). */
+	const __u32 end =
+		seq + packet->length - IP_HEADER(family) - packet->header + packet->is_fin;
 	__u32 sack = packet->ack;
 
 	if (sender->max_window == 0)

@@ -1,6 +1,7 @@
 import { Direction } from '../../../conntrack/index.ts';
 import { type FlowOffer, GateAction } from '../../../engine/index.ts';
-import { FlowFlag } from '../layout.ts';
+import { Proto } from '../../../wire/index.ts';
+import { FlowFlag, WAY_CLOSES } from '../layout.ts';
 import type { HopTable } from './hops.ts';
 import { kindOf } from './keys.ts';
 
@@ -40,7 +41,12 @@ export function wayOf(offer: FlowOffer, interfaces: GateInterfaces): number {
   const isOwn = offer.action === GateAction.Out || offer.inIf < 0;
   const ifindex = interfaces.ifindexOf(isOwn ? offer.outIf : offer.inIf);
   if (ifindex < 1 || ifindex > MOST_IFINDEX) return 0;
-  return (ifindex << WAY_SHIFT) | offer.action;
+  return (ifindex << WAY_SHIFT) | (closes(offer) ? WAY_CLOSES : 0) | offer.action;
+}
+
+/** FINs are let pass only where they are held against the windows. */
+function closes(offer: FlowOffer): boolean {
+  return offer.closes && offer.checkWindow && offer.original.protocol === Proto.Tcp;
 }
 
 /**

@@ -2,13 +2,14 @@ import { Direction, type DirectionCode } from '../../../conntrack/index.ts';
 import type { FlowGate, FlowLedger, FlowOffer } from '../../../engine/index.ts';
 import { Proto } from '../../../wire/index.ts';
 import { ConfigWord, DIRECTION_WORDS, DirectionWord, FLOW_WORDS, FlowWord } from '../layout.ts';
+import { noteFin } from './closing.ts';
 import { Collector } from './collector.ts';
 import { HopTable } from './hops.ts';
 import { type GateInterfaces, hopOf, isExpressible, metaOf, wayOf } from './instructions.ts';
 import { hashKey, hasKey, writeKeys } from './keys.ts';
 import { type FlowMemory, mustBeUsable, nextGeneration } from './memory.ts';
 import { RowUnits } from './row-units.ts';
-import { keepSpeaker, mergeSides, putSides, readSides, speakerOf, writeSides } from './sides.ts';
+import { mergeSides, putSides, readSides, replaceMeta, spokeOf, writeSides } from './sides.ts';
 import { refOf, SlotIndex } from './slots.ts';
 import { UnitPool } from './unit-pool.ts';
 
@@ -119,7 +120,7 @@ export class SharedFlows implements FlowGate {
     if (unit < 0) return -1;
     const at = unit * FLOW_WORDS;
     readSides(this.flows, at, into);
-    return speakerOf(this.flows, at);
+    return spokeOf(this.flows, at);
   }
 
   stampOf(row: number, direction: DirectionCode): number {
@@ -131,6 +132,11 @@ export class SharedFlows implements FlowGate {
   writeSides(row: number, before: Int32Array, after: Int32Array): void {
     const unit = this.rows.of(row);
     if (unit >= 0) writeSides(this.flows, unit * FLOW_WORDS, before, after);
+  }
+
+  noteFin(row: number, direction: DirectionCode): boolean {
+    const unit = this.rows.of(row);
+    return unit >= 0 && noteFin(this.flows, unit * FLOW_WORDS, direction);
   }
 
   withdraw(row: number): void {
@@ -193,7 +199,7 @@ export class SharedFlows implements FlowGate {
       return this.begin(offer);
     }
     if (offer.original.protocol === Proto.Tcp) mergeSides(flows, at, offer.sides);
-    Atomics.store(flows, at + FlowWord.Meta, keepSpeaker(flows, at, metaOf(offer)));
+    replaceMeta(flows, at, metaOf(offer));
     return unit;
   }
 
@@ -209,6 +215,7 @@ export class SharedFlows implements FlowGate {
     flows[at + FlowWord.Paths] = 0;
     flows[at + FlowWord.Stamps] = 0;
     flows[at + FlowWord.Stamps + 1] = 0;
+    flows[at + FlowWord.Closing] = 0;
     writeKeys(flows, at, offer.original, offer.reply);
     putSides(flows, at, offer.sides);
     this.rows.set(offer.row, unit);

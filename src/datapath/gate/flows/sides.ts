@@ -1,5 +1,5 @@
-import { Direction, NONE_SINCE } from '../../../conntrack/index.ts';
-import { FlowFlag, FlowWord, SIDE_WORDS, SideWord } from '../layout.ts';
+import { Spoke } from '../../../conntrack/index.ts';
+import { Closing, FlowFlag, FlowWord, SIDE_WORDS, SideWord } from '../layout.ts';
 
 /** Words of both sides. */
 const SIDES = 2 * SIDE_WORDS;
@@ -8,7 +8,8 @@ export const SEEN_WORDS = SIDES + 1;
 
 const REPLY_SPOKE_LAST = FlowFlag.ReplySpokeLast << 24;
 const ENGINE_SPOKE_LAST = FlowFlag.EngineSpokeLast << 24;
-const SPEAKER = REPLY_SPOKE_LAST | ENGINE_SPOKE_LAST;
+const FIN_LAST = FlowFlag.FinLast << 24;
+const SPEAKER = REPLY_SPOKE_LAST | ENGINE_SPOKE_LAST | FIN_LAST;
 
 /**
  * The words of both sides of a TCP connection, which the program moves on while it forwards. It only
@@ -61,16 +62,47 @@ export function mergeSides(flows: Int32Array, at: number, words: Int32Array): vo
   }
 }
 
-/** Who spoke last, as `FlowGate.readSides` says it. */
-export function speakerOf(flows: Int32Array, at: number): number {
+/**
+ * Who spoke last, and how far the connection has been closed: `Spoke` bits, as `FlowGate.readSides`
+ * returns them. The program writes both before it counts the packet: of what has been counted, nothing
+ * is missing here.
+ */
+export function spokeOf(flows: Int32Array, at: number): number {
   const meta = Atomics.load(flows, at + FlowWord.Meta);
-  const direction = (meta & REPLY_SPOKE_LAST) !== 0 ? Direction.Reply : Direction.Original;
-  return (meta & ENGINE_SPOKE_LAST) !== 0 ? direction | NONE_SINCE : direction;
+  const closing = flows[at + FlowWord.Closing]!;
+  const spoke =
+    ((meta & REPLY_SPOKE_LAST) !== 0 ? Spoke.Reply : 0) |
+    ((meta & ENGINE_SPOKE_LAST) !== 0 ? Spoke.NoneSince : 0) |
+    ((meta & FIN_LAST) !== 0 ? Spoke.Fin : 0);
+  return closing === 0 ? spoke : spoke | closedBits(closing);
 }
 
-/** `meta` with what stands there now of who spoke last. */
-export function keepSpeaker(flows: Int32Array, at: number, meta: number): number {
-  return (meta & ~SPEAKER) | (Atomics.load(flows, at + FlowWord.Meta) & SPEAKER);
+/** Of `FlowWord.Closing`. */
+function closedBits(closing: number): number {
+  const fins = closing & Closing.FinsMask;
+  return (
+    (fins >= 1 ? Spoke.FinWait : 0) |
+    ((closing & Closing.WaitsMask) !== 0 ? Spoke.CloseWait : 0) |
+    (fins >= 2 ? Spoke.LastAck : 0) |
+    ((closing & Closing.OverMask) !== 0 ? Spoke.TimeWait : 0) |
+    ((closing & Closing.ByOriginalMask) !== 0 ? Spoke.ClosedByOriginal : 0) |
+    ((closing & Closing.ByReplyMask) !== 0 ? Spoke.ClosedByReply : 0)
+  );
+}
+
+/**
+ * Writes `meta`, but for what it says of who spoke last: that stays as the program has it, which may
+ * change it at any time.
+ */
+export function replaceMeta(flows: Int32Array, at: number, meta: number): void {
+  const index = at + FlowWord.Meta;
+  let expected = Atomics.load(flows, index);
+  for (;;) {
+    const next = (meta & ~SPEAKER) | (expected & SPEAKER);
+    const found = Atomics.compareExchange(flows, index, expected, next);
+    if (found === expected) return;
+    expected = found;
+  }
 }
 
 /** The engine has seen a segment; where another one passes meanwhile, that is the last. */

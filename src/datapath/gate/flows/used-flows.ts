@@ -2,7 +2,7 @@ import { type DirectionCode, Tuple } from '../../../conntrack/index.ts';
 import { FLOW_WORDS, FlowFlag, FlowWord } from '../layout.ts';
 import { readKey } from './keys.ts';
 import { type FlowMemory, mustBeUsable } from './memory.ts';
-import { readSides, speakerOf } from './sides.ts';
+import { readSides, spokeOf } from './sides.ts';
 import { isKeptBack, isMarked, marksOf } from './used-units.ts';
 
 /** A flow that a former process has left in the memory. */
@@ -39,11 +39,11 @@ export function* flowsOf(memory: FlowMemory): Generator<UsedFlow> {
 
 /**
  * What the program knows now of the TCP sides of a flow of `flowsOf`, laid out as `FlowOffer.sides`.
- * Returns who spoke last, as `FlowGate.readSides` does.
+ * Returns `Spoke` bits, as `FlowGate.readSides` does.
  */
 export function sidesOf(memory: FlowMemory, unit: number, into: Int32Array): number {
   readSides(memory.flows, unit * FLOW_WORDS, into);
-  return speakerOf(memory.flows, unit * FLOW_WORDS);
+  return spokeOf(memory.flows, unit * FLOW_WORDS);
 }
 
 function readFlow(flows: Int32Array, unit: number, marks: number): UsedFlow {

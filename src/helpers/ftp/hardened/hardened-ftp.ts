@@ -103,6 +103,16 @@ export class HardenedFtp {
     return HelperVerdict.Accept;
   }
 
+  /**
+   * See `FtpHelper.closed`: the first FIN was seen here. If it came behind bytes that are missing, they
+   * are still to come.
+   */
+  closed(row: number): void {
+    const control = this.controls.get(row);
+    if (control === undefined) return;
+    if (control.relays[0].isFinished || control.relays[1].isFinished) this.endControl(control);
+  }
+
   private endControl(control: Control): void {
     this.over.set(control.row, control.session.view(control.row));
     this.controls.delete(control.row);

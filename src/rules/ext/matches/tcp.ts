@@ -172,6 +172,13 @@ function isSteady({ flags, option }: TcpValues): boolean {
   return option === null && (flags === null || ignoresPsh(flags));
 }
 
+/** True where a FIN makes a difference, all other flags being those of a plain segment but for PSH. */
+function tellsFin({ flags }: TcpValues): boolean {
+  if (flags === null || (flags.mask & TcpFlag.Fin) === 0) return false;
+  const others = flags.mask & ~(TcpFlag.Fin | TcpFlag.Psh);
+  return (PLAIN_FLAGS & others) === (flags.compare & ~(TcpFlag.Fin | TcpFlag.Psh));
+}
+
 function neverFitsPlain({ flags }: TcpValues): boolean {
   if (flags === null || !ignoresPsh(flags)) return false;
   return ((PLAIN_FLAGS & flags.mask) === flags.compare) === flags.negated;
@@ -195,6 +202,7 @@ export const tcp = defineMatch<TcpValues>({
   // Options that are cut short may drop a whole packet.
   bounds: (value) => (value.option === null ? portBounds(value) : null),
   steady: isSteady,
+  tellsFin,
   plainAnswer: (value) => (neverFitsPlain(value) ? false : null),
   evaluator: (values, { signal }) => new TcpEvaluator(values, signal),
 });

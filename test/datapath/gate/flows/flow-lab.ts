@@ -176,6 +176,7 @@ export function offerOf(
     mark: 0,
     path: 3 + direction,
     checkWindow: true,
+    closes: true,
     sides: Int32Array.of(100, 200, 300, 400, 500, 600, 700, 800, 900),
     originalSack: true,
     replySack: true,

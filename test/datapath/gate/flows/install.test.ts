@@ -2,10 +2,12 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { SharedFlows } from '../../../../src/datapath/gate/flows/index.ts';
 import {
+  Closing,
   DirectionWord,
   FlowAction,
   FlowFlag,
   FlowWord,
+  WAY_CLOSES,
 } from '../../../../src/datapath/gate/layout.ts';
 import { GateAction, type GateActionCode } from '../../../../src/engine/index.ts';
 import {
@@ -16,6 +18,7 @@ import {
   Notebook,
   newLab,
   newMemory,
+  type Offer,
   offerOf,
 } from './flow-lab.ts';
 import { find, type PacketKey, pass } from './twin.ts';
@@ -91,7 +94,7 @@ test('the words of a unit that no packet is compared with', () => {
   assert.deepEqual([...unit.subarray(11, 13)], [0, 0]);
   assert.deepEqual([...unit.subarray(15, 17)], [0, 0]);
   assert.deepEqual([...unit.subarray(18, 26)], [100, 200, 300, 400, 500, 600, 700, 800]);
-  assert.deepEqual([...unit.subarray(26, 29)], [0, 0, 900]);
+  assert.deepEqual([...unit.subarray(26, 30)], [0, 0, 900, 0]);
 });
 
 test('flags of TCP', () => {
@@ -108,6 +111,36 @@ test('flags of TCP', () => {
     lab.flows.install(offerOf(1, 0, keys, changes));
     assert.equal(lab.memory.flows[FlowWord.Meta]! >>> 24, flags);
   }
+});
+
+test('FINs pass where the offer says so, of TCP whose windows are checked', () => {
+  const ways = (changes: Partial<Offer>, protocol = 6) => {
+    const lab = newLab(4);
+    const keys = keysOf(1, 4, protocol);
+    assert.ok(lab.flows.install(offerOf(1, 0, keys, changes)));
+    return lab.memory.flows[FlowWord.Directions + DirectionWord.Way];
+  };
+  const way = (1001 << 8) | FlowAction.Forward;
+  assert.equal(ways({ closes: true }), way | WAY_CLOSES);
+  assert.equal(ways({ closes: false }), way);
+  assert.equal(ways({ closes: true, checkWindow: false }), way);
+  assert.equal(ways({ closes: true }, 17), way);
+  const acks = (1001 << 8) | FlowAction.Acks;
+  assert.equal(ways({ action: GateAction.Acks }), acks | WAY_CLOSES);
+});
+
+test('installed again, how far it is closed stays; another connection begins open', () => {
+  const lab = newLab(1);
+  installBoth(lab, 1);
+  const closing = 2 * Closing.Fins + Closing.ByReply;
+  lab.memory.flows[FlowWord.Closing] = closing;
+  installBoth(lab, 1);
+  assert.equal(lab.memory.flows[FlowWord.Closing], closing);
+  lab.flows.withdraw(1);
+  for (let ms = 1; ms < 5; ms++) lab.flows.setNow(ms);
+  assert.ok(installBoth(lab, 2));
+  assert.equal(lab.memory.flows[FlowWord.Connection], 2);
+  assert.equal(lab.memory.flows[FlowWord.Closing], 0);
 });
 
 describe('actions', () => {

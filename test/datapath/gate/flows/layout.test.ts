@@ -107,6 +107,7 @@ test('fields', () => {
   assert.equal(flow.sides, FlowWord.Sides);
   assert.equal(flow.stamps, FlowWord.Stamps);
   assert.equal(flow.last_end, FlowWord.LastEnd);
+  assert.equal(flow.closing, FlowWord.Closing);
   assert.equal(flow.ends! + structs.get('ends')!.size, FlowWord.Reply);
   assert.deepEqual(fields('ends'), { source: 0, destination: 1, ports: 2 });
   assert.deepEqual(Object.values(fields('direction')), Object.values(DirectionWord));
@@ -154,6 +155,8 @@ test('constants', () => {
   assert.equal(defines.get('CONFIG_MAGIC'), layout.CONFIG_MAGIC);
   assert.equal(Buffer.from([0x50, 0x48, 0x47, 0x31]).readUInt32LE(), layout.CONFIG_MAGIC);
   assert.equal(defines.get('ACTION_MASK'), layout.ACTION_MASK);
+  assert.equal(defines.get('WAY_CLOSES'), layout.WAY_CLOSES);
+  assert.equal(layout.WAY_CLOSES & (layout.ACTION_MASK | ~0xff), 0, 'neither action nor interface');
   assert.equal(defines.get('BYTES_TO_COLLECT'), layout.BYTES_TO_COLLECT);
   assert.equal(defines.get('BUCKET_SLOTS'), layout.BUCKET_SLOTS);
   assert.equal(defines.get('HOPS'), layout.HOPS);
@@ -173,6 +176,7 @@ test('constants', () => {
     FLOW_REPLY_NO_SACK: FlowFlag.ReplyNoSack,
     FLOW_REPLY_SPOKE_LAST: FlowFlag.ReplySpokeLast,
     FLOW_ENGINE_SPOKE_LAST: FlowFlag.EngineSpokeLast,
+    FLOW_FIN_LAST: FlowFlag.FinLast,
   });
   assert.deepEqual(values('hop_flag'), { HOP_MANAGED: HopFlag.Managed });
   assert.deepEqual(values('punt_flag'), {
@@ -190,6 +194,31 @@ test('constants', () => {
     PROGRAM_LOOPBACK: ProgramSlot.Loopback,
     PROGRAM_SLOTS: Object.keys(ProgramSlot).length,
   });
+});
+
+test('fields of how far a connection is closed', () => {
+  const { Closing } = layout;
+  const { Fins, FinsMask, Waits, WaitsMask, Over, OverMask } = Closing;
+  const define = (name: string) => defines.get(`CLOSING_${name}`);
+  assert.deepEqual([define('FINS'), define('FINS_MASK')], [Fins, FinsMask]);
+  assert.deepEqual([define('WAITS'), define('WAITS_MASK')], [Waits, WaitsMask]);
+  assert.deepEqual([define('OVER'), define('OVER_MASK')], [Over, OverMask]);
+  assert.deepEqual(
+    [define('BY_ORIGINAL'), define('BY_REPLY')],
+    [Closing.ByOriginal, Closing.ByReply],
+  );
+  const masks = [FinsMask, WaitsMask, OverMask, Closing.ByOriginalMask, Closing.ByReplyMask];
+  assert.equal(
+    masks.reduce((sum, mask) => sum + mask, 0),
+    0xffff_ffff,
+    'none overlaps another one',
+  );
+  // What is added is the lowest bit of its field.
+  const units = [Fins, Waits, Over, Closing.ByOriginal, Closing.ByReply];
+  assert.deepEqual(
+    masks.map((mask) => (mask & -mask) >>> 0),
+    units,
+  );
 });
 
 test('counters stand in the same order', () => {

@@ -1,8 +1,8 @@
 /** Both the engine and the program move the words of a TCP connection on; neither loses the other's. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Direction, NONE_SINCE } from '../../../../src/conntrack/index.ts';
-import { FLOW_WORDS, FlowFlag, FlowWord } from '../../../../src/datapath/gate/layout.ts';
+import { Direction, Spoke } from '../../../../src/conntrack/index.ts';
+import { Closing, FLOW_WORDS, FlowFlag, FlowWord } from '../../../../src/datapath/gate/layout.ts';
 import { installBoth, keysOf, newLab, offerOf } from './flow-lab.ts';
 
 /** Of the only connection. */
@@ -33,7 +33,11 @@ function speak(flows: Int32Array, direction: number): void {
 test('read: what is there, or nothing', () => {
   const { lab } = labWith([1, 2, 3, 4, 5, 6, 7, 8, 9]);
   const into = new Int32Array(9);
-  assert.equal(lab.flows.readSides(1, into) & NONE_SINCE, NONE_SINCE, 'its offer came last');
+  assert.equal(
+    lab.flows.readSides(1, into) & Spoke.NoneSince,
+    Spoke.NoneSince,
+    'its offer came last',
+  );
   assert.deepEqual([...into], [1, 2, 3, 4, 5, 6, 7, 8, 9]);
   assert.equal(lab.flows.readSides(2, into), -1);
 });
@@ -45,7 +49,77 @@ test('who spoke last: the direction that the program has noted, until the engine
     speak(lab.memory.flows, direction);
     assert.equal(lab.flows.readSides(1, into), direction);
     lab.flows.writeSides(1, into, into);
-    assert.equal(lab.flows.readSides(1, into), direction | NONE_SINCE);
+    assert.equal(lab.flows.readSides(1, into), direction | Spoke.NoneSince);
+  }
+});
+
+test('whether the last was a FIN, which stays where the connection is installed again', () => {
+  const { lab } = labWith([1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  const into = new Int32Array(9);
+  speak(lab.memory.flows, Direction.Reply);
+  lab.memory.flows[META]! |= FlowFlag.FinLast << 24;
+  assert.equal(lab.flows.readSides(1, into), Spoke.Reply | Spoke.Fin);
+  lab.flows.install(offerOf(1, 0, keysOf(1), { replySack: false }));
+  assert.equal(lab.flows.readSides(1, into), Spoke.Reply | Spoke.Fin);
+  const flags = FlowFlag.CheckWindow | FlowFlag.ReplyNoSack;
+  const spoken = FlowFlag.ReplySpokeLast | FlowFlag.FinLast;
+  assert.equal(lab.memory.flows[META]! >>> 24, flags | spoken);
+  lab.flows.writeSides(1, into, into);
+  assert.equal(lab.flows.readSides(1, into), Spoke.Reply | Spoke.Fin | Spoke.NoneSince);
+});
+
+test('how far it is closed', () => {
+  const { Fins, Waits, Over, ByOriginal, ByReply, FinsMask, WaitsMask, OverMask } = Closing;
+  const { FinWait, CloseWait, LastAck, TimeWait, ClosedByOriginal, ClosedByReply } = Spoke;
+  const cases: [number, number][] = [
+    [0, 0],
+    [Fins + ByOriginal, FinWait | ClosedByOriginal],
+    [Fins + ByReply, FinWait | ClosedByReply],
+    [Fins + Waits + ByReply, FinWait | CloseWait | ClosedByReply],
+    [2 * Fins + ByOriginal, FinWait | LastAck | ClosedByOriginal],
+    [2 * Fins + Over + ByOriginal, FinWait | LastAck | TimeWait | ClosedByOriginal],
+    [2 * Fins + Waits + Over + ByReply, FinWait | CloseWait | LastAck | TimeWait | ClosedByReply],
+    // Added on several processors at once.
+    [2 * Fins + ByOriginal + ByReply, FinWait | LastAck | ClosedByOriginal | ClosedByReply],
+    [
+      FinsMask + WaitsMask + OverMask + 15 * ByReply,
+      FinWait | CloseWait | LastAck | TimeWait | ClosedByReply,
+    ],
+  ];
+  const { lab } = labWith([1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  speak(lab.memory.flows, Direction.Original);
+  for (const [closing, spoke] of cases) {
+    lab.memory.flows[FlowWord.Closing] = closing;
+    assert.equal(lab.flows.readSides(1, new Int32Array(9)), spoke, closing.toString(16));
+  }
+});
+
+test('a FIN that the engine has seen', () => {
+  for (const direction of [Direction.Original, Direction.Reply] as const) {
+    const { lab } = labWith([1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    const by = direction === Direction.Original ? Closing.ByOriginal : Closing.ByReply;
+    assert.ok(lab.flows.noteFin(1, direction));
+    assert.equal(lab.memory.flows[FlowWord.Closing], Closing.Fins + by);
+    // Another one has passed meanwhile.
+    const passed = Closing.Fins + Closing.ByOriginal + Closing.Waits;
+    lab.memory.flows[FlowWord.Closing] = passed;
+    assert.ok(lab.flows.noteFin(1, direction));
+    assert.equal(lab.memory.flows[FlowWord.Closing], passed + Closing.Fins);
+    assert.equal(lab.flows.noteFin(2, direction), false, 'not here');
+  }
+});
+
+test('a FIN that the engine has seen: nothing is noted where the next would come to it too', () => {
+  for (const one of [Direction.Original, Direction.Reply] as const) {
+    const lab = newLab(4);
+    lab.flows.install(offerOf(1, one, keysOf(1)));
+    assert.equal(lab.flows.noteFin(1, one), false, 'the other one is not taken over');
+    const other = one === Direction.Original ? Direction.Reply : Direction.Original;
+    lab.flows.install(offerOf(1, other, keysOf(1), { closes: false }));
+    assert.equal(lab.flows.noteFin(1, one), false, 'its FINs do not pass');
+    assert.equal(lab.memory.flows[FlowWord.Closing], 0);
+    lab.flows.install(offerOf(1, other, keysOf(1)));
+    assert.equal(lab.flows.noteFin(1, one), true);
   }
 });
 

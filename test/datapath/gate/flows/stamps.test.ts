@@ -20,6 +20,7 @@ import {
   HOP_WORDS,
   HOPS,
   HopWord,
+  WAY_CLOSES,
 } from '../../../../src/datapath/gate/layout.ts';
 import { GateAction, type GateActionCode } from '../../../../src/engine/index.ts';
 import { keysOf, type Lab, labParts, Notebook, type Offer, offerOf } from './flow-lab.ts';
@@ -160,7 +161,10 @@ describe('directions of acknowledgements', () => {
     const lab = newLab(8);
     assert.ok(install(lab, 0, 0, GateAction.Acks, { mtu: 1400, hop0: 0x0a00_0001 }));
     assert.ok(install(lab, 1, 0, GateAction.Forward, { mtu: 1400, hop0: 0x0a00_0001 }));
-    assert.equal(directionOf(lab, 0, 0, DirectionWord.Way), (1001 << 8) | FlowAction.Acks);
+    assert.equal(
+      directionOf(lab, 0, 0, DirectionWord.Way),
+      (1001 << 8) | WAY_CLOSES | FlowAction.Acks,
+    );
     const words = hopWords(lab, 0, 0);
     assert.equal(words[HopWord.Ifindex], 1002);
     assert.equal(words[HopWord.Mtu], 1400);

@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Prng } from '../../../../src/base/index.ts';
-import { NONE_SINCE, type Tuple } from '../../../../src/conntrack/index.ts';
+import { Spoke, type Tuple } from '../../../../src/conntrack/index.ts';
 import { type FlowMemory, flowsOf, sidesOf } from '../../../../src/datapath/gate/flows/index.ts';
+import { Closing, FlowWord } from '../../../../src/datapath/gate/layout.ts';
 import { GateAction } from '../../../../src/engine/index.ts';
 import { installBoth, keysOf, type Lab, newLab, offerOf, tupleOf } from './flow-lab.ts';
 import { find, type PacketKey } from './twin.ts';
@@ -97,7 +98,7 @@ describe('what was installed is read', () => {
     const lab = formerProcess();
     const into = new Int32Array(9).fill(-1);
     for (const { unit } of read(lab.memory)) {
-      assert.equal(sidesOf(lab.memory, unit, into) & NONE_SINCE, NONE_SINCE);
+      assert.equal(sidesOf(lab.memory, unit, into) & Spoke.NoneSince, Spoke.NoneSince);
       assert.deepEqual([...into], [100, 200, 300, 400, 500, 600, 700, 800, 900]);
       lab.memory.flows[30 * unit + 18] = 0x7000_0000 + unit;
       lab.memory.flows[30 * unit + 25] = -9 - unit;
@@ -106,6 +107,17 @@ describe('what was installed is read', () => {
       const last = -9 - unit;
       assert.deepEqual([...into], [0x7000_0000 + unit, 200, 300, 400, 500, 600, 700, last, unit]);
     }
+  });
+
+  test('how far it has been closed', () => {
+    const lab = newLab(4);
+    installBoth(lab, 1);
+    const [flow] = read(lab.memory);
+    const { unit } = flow!;
+    lab.memory.flows[30 * unit + FlowWord.Closing] = Closing.Fins + Closing.ByReply + Closing.Waits;
+    const spoke = Spoke.NoneSince | Spoke.FinWait | Spoke.CloseWait | Spoke.ClosedByReply;
+    assert.equal(sidesOf(lab.memory, unit, new Int32Array(9)), spoke);
+    assert.deepEqual(flow!.directions, [true, true]);
   });
 
   test('flows of another generation are not there', () => {

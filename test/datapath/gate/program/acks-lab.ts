@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import {
+  FLOW_WORDS,
   FlowAction,
   FlowFlag,
   FlowWord,
@@ -21,7 +22,7 @@ export const skip = typeof opened === 'string' ? `the gate's program: ${opened}`
 export type Direction = 0 | 1;
 type Ends = Pick<TcpOptions, 'src' | 'dst' | 'sport' | 'dport'>;
 
-interface Connection {
+export interface Connection {
   readonly name: string;
   /** The way from the client as it comes in, and as it leaves. */
   readonly before: Ends;
@@ -80,6 +81,7 @@ interface LabOptions {
   readonly base?: number;
   readonly flags?: number;
   readonly bytes?: number;
+  readonly closes?: boolean;
 }
 
 /** `direction` has acknowledgements pass, the other one is the engine's. */
@@ -88,9 +90,9 @@ export function takeOver(
   direction: Direction,
   options: LabOptions = {},
 ): Lab {
-  const { base = 0, flags = FlowFlag.CheckWindow, bytes = 0 } = options;
+  const { base = 0, flags = FlowFlag.CheckWindow, bytes = 0, closes = false } = options;
   const { before, beyond } = connection;
-  const acks = { action: FlowAction.Acks, hop: 1, bytes };
+  const acks = { action: FlowAction.Acks, hop: 1, bytes, closes };
   const kept = { action: FlowAction.Punt };
   const at = machine.install({
     original: buildTcp(before),
@@ -126,8 +128,8 @@ export function passes(frame: Uint8Array): Uint8Array {
 }
 
 /** To the engine as it came, and nothing is left of it in the memory. */
-export function isPunted(lab: Lab, frame: Uint8Array): void {
-  const unit = () => machine.maps.flows.words.slice(lab.at, lab.at + FlowWord.Stamps + 2);
+export function isPunted(lab: Pick<Lab, 'at'>, frame: Uint8Array): void {
+  const unit = () => machine.maps.flows.words.slice(lab.at, lab.at + FLOW_WORDS);
   const before = unit();
   assert.equal(machine.run('ingress', frame).verdict, Verdict.Stolen);
   assert.deepEqual(machine.records('other'), []);
@@ -138,7 +140,11 @@ export function isPunted(lab: Lab, frame: Uint8Array): void {
 }
 
 /** The frame leaves with the translated ends, right checksums, and one hop less to live. */
-export function isTranslated({ connection, direction }: Lab, left: Uint8Array, ttl: number): void {
+export function isTranslated(
+  { connection, direction }: Pick<Lab, 'connection' | 'direction'>,
+  left: Uint8Array,
+  ttl: number,
+): void {
   const { before, beyond } = connection;
   const { src, dst, sport, dport, ttl: leftTtl } = seen(left);
   assert.deepEqual({ src, dst, sport, dport }, direction === 0 ? beyond : back(before));

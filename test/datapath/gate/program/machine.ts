@@ -21,6 +21,7 @@ import {
   LAYOUT_VERSION,
   PUNT_HEADER_BYTES,
   PuntWord,
+  WAY_CLOSES,
 } from '../../../../src/datapath/gate/layout.ts';
 import {
   Bpf,
@@ -64,6 +65,8 @@ export interface DirectionSpec {
   readonly generation?: number;
   readonly hop?: number;
   readonly bytes?: number;
+  /** FINs pass, too. */
+  readonly closes?: boolean;
   /** Of this host's own packets. */
   readonly mark?: number;
 }
@@ -243,7 +246,9 @@ export class Machine {
     const { flows, buckets, config } = this.maps;
     const at = unit * FLOW_WORDS + FlowWord.Directions + direction * DIRECTION_WORDS;
     const generation = spec.generation ?? GENERATION;
-    flows.words[at + DirectionWord.Way] = ((spec.ifindex ?? LOOPBACK) << 8) | spec.action;
+    const closes = spec.closes === true ? WAY_CLOSES : 0;
+    const way = ((spec.ifindex ?? LOOPBACK) << 8) | closes | spec.action;
+    flows.words[at + DirectionWord.Way] = way;
     flows.words[at + DirectionWord.Hop] = (generation << 16) | (spec.hop ?? spec.mark ?? 0);
     flows.words[at + DirectionWord.Bytes] = spec.bytes ?? 0;
     const seed = config.words[ConfigWord.Seed]!;
