@@ -5,7 +5,8 @@ import { TUPLE_WORDS } from './tuple.ts';
  * touches lies together; the tuples come first because every lookup reads them. The words from
  * `Track` on belong to the tracker of the row's protocol, which may give them other names.
  *
- * A row is 45 words: with counters and its share of the indexes, a connection takes 251 bytes.
+ * A row is 33 words: with counters and its share of the indexes, a connection takes 203 bytes. One of
+ * IPv6 takes 251, for the rest of its addresses, which stand beside the rows.
  */
 export const Field = {
   /** Original tuple, as the first packet came in. */
@@ -13,27 +14,27 @@ export const Field = {
   /** Reply tuple, as the answers come in: differs from the inverse only under NAT. */
   Reply: TUPLE_WORDS,
   /** `Status` bits. */
-  Status: 20,
+  Status: 8,
   /** When it is over, in the clock's wrapping milliseconds: see `table.isOver`. */
-  ExpiresAt: 21,
+  ExpiresAt: 9,
   /** State number of protocols that have states, else 0. */
-  State: 22,
-  Mark: 23,
+  State: 10,
+  Mark: 11,
   /** Row of the master connection, -1 for none. */
-  MasterRow: 24,
+  MasterRow: 12,
   /** `Id` of the master when the link was made: a reused row does not match it. */
-  MasterId: 25,
+  MasterId: 13,
   /** Helpers, masquerading interface, number of the timeouts: see `table.helper` and its neighbours. */
-  Attached: 26,
+  Attached: 14,
   /** Living connections that name this one as their master. */
-  Children: 27,
+  Children: 15,
   /** Never zero while the row is in use; tells successive users of one row apart. */
-  Id: 28,
-  StartSec: 29,
+  Id: 16,
+  StartSec: 17,
   /** Next row in the chain of connections with the same hash of their source; while free, next free. */
-  Next: 30,
+  Next: 18,
   /** First of the words that belong to the tracker of the protocol. */
-  Track: 31,
+  Track: 19,
 } as const;
 
 /** Words that a protocol's tracker has to itself. */

@@ -2,7 +2,7 @@ import { type Arena, mix32, mixFinish } from '../base/index.ts';
 import { Direction, Status } from './constants.ts';
 import { Field } from './fields.ts';
 import type { ConntrackRows } from './rows.ts';
-import type { Tuple } from './tuple.ts';
+import { Tuple } from './tuple.ts';
 
 /** Links followed in one search: one source's many connections must not hold the packet loop up. */
 const LINKS_FOLLOWED = 1024;
@@ -27,6 +27,7 @@ export class SourceIndex {
   private readonly heads: Int32Array;
   private previous: Int32Array;
   private readonly seed: number;
+  private readonly scratch = new Tuple();
 
   // What is looked for, and where the search stands.
   private wanted: Tuple | null = null;
@@ -92,9 +93,7 @@ export class SourceIndex {
     this.wanted = tuple;
     this.zone = this.rows.zone(row, Direction.Original);
     this.zoneInHash = this.zoneForHash(row);
-    const { s0, s1, s2, s3 } = tuple;
-    const kind = tuple.meta & KIND;
-    this.at = this.heads[this.bucket(kind, tuple.srcPort, s0, s1, s2, s3, this.zoneInHash)]! - 1;
+    this.at = this.heads[this.bucket(tuple, this.zoneInHash)]! - 1;
     this.linksLeft = LINKS_FOLLOWED;
   }
 
@@ -109,16 +108,14 @@ export class SourceIndex {
   }
 
   private matches(row: number): boolean {
-    const { rows, wanted } = this;
+    const { scratch, wanted } = this;
     if (wanted === null) return false;
+    this.rows.readTuple(row, Direction.Original, scratch);
     return (
-      rows.get(row, Field.Original + 2) === wanted.s0 &&
-      rows.get(row, Field.Original + 1) >>> 16 === wanted.srcPort &&
-      (rows.get(row, Field.Original) & KIND) === (wanted.meta & KIND) &&
-      rows.get(row, Field.Original + 3) === wanted.s1 &&
-      rows.get(row, Field.Original + 4) === wanted.s2 &&
-      rows.get(row, Field.Original + 5) === wanted.s3 &&
-      rows.zone(row, Direction.Original) === this.zone &&
+      (scratch.meta & KIND) === (wanted.meta & KIND) &&
+      scratch.srcPort === wanted.srcPort &&
+      scratch.sameSource(wanted) &&
+      scratch.zone === this.zone &&
       this.zoneForHash(row) === this.zoneInHash
     );
   }
@@ -130,29 +127,14 @@ export class SourceIndex {
   }
 
   private bucketOf(row: number): number {
-    const { rows } = this;
-    return this.bucket(
-      rows.get(row, Field.Original) & KIND,
-      rows.get(row, Field.Original + 1) >>> 16,
-      rows.get(row, Field.Original + 2),
-      rows.get(row, Field.Original + 3),
-      rows.get(row, Field.Original + 4),
-      rows.get(row, Field.Original + 5),
-      this.zoneForHash(row),
-    );
+    this.rows.readTuple(row, Direction.Original, this.scratch);
+    return this.bucket(this.scratch, this.zoneForHash(row));
   }
 
-  private bucket(
-    kind: number,
-    port: number,
-    s0: number,
-    s1: number,
-    s2: number,
-    s3: number,
-    zone: number,
-  ): number {
-    let h = mix32(mix32(this.seed, s0), (zone << 16) | port);
+  private bucket(tuple: Tuple, zone: number): number {
+    const { s0, s1, s2, s3 } = tuple;
+    let h = mix32(mix32(this.seed, s0), (zone << 16) | tuple.srcPort);
     if ((s1 | s2 | s3) !== 0) h = mix32(mix32(mix32(h, s1), s2), s3);
-    return mixFinish(mix32(h, kind)) & (this.heads.length - 1);
+    return mixFinish(mix32(h, tuple.meta & KIND)) & (this.heads.length - 1);
   }
 }

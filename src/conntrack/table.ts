@@ -11,10 +11,10 @@ import { slotsFor, TupleIndex } from './tuple-index.ts';
  *   index   | hash | ref+1 | hash | ref+1 | …          ref = row << 1 | direction
  *                     │
  *   rows    | original tuple | reply tuple | status | expires | …      one row a connection
+ *   wide    | rest of original tuple | rest of reply tuple |           of IPv6 addresses only
  *
  * Memory for the rows is reserved at construction and costs nothing until it is used; the index
- * grows with the connections, a little at each change. IPv4 and IPv6 share rows and index: a row has
- * room for both, and an IPv4 lookup reads only the words it needs.
+ * grows with the connections, a little at each change. IPv4 and IPv6 share rows and index.
  */
 export class ConntrackTable extends ConntrackRows {
   private readonly index: TupleIndex;
@@ -53,7 +53,7 @@ export class ConntrackTable extends ConntrackRows {
 
   /** The reference (row << 1 | direction) of the connection with this tuple, or -1. */
   lookup(tuple: Tuple): number {
-    return this.index.find(tuple, tuple.hash(this.seed), this.rows);
+    return this.index.find(tuple, tuple.hash(this.seed), this);
   }
 
   /**
@@ -69,13 +69,13 @@ export class ConntrackTable extends ConntrackRows {
    * where either tuple is taken (the kernel's insert_failed), be it by this very row.
    */
   insert(row: number): boolean {
-    const { index, rows, scratch, seed } = this;
+    const { index, scratch, seed } = this;
     this.readTuple(row, Direction.Reply, scratch);
     const replyHash = scratch.hash(seed);
-    if (index.find(scratch, replyHash, rows) >= 0) return false;
+    if (index.find(scratch, replyHash, this) >= 0) return false;
     this.readTuple(row, Direction.Original, scratch);
     const hash = scratch.hash(seed);
-    if (index.find(scratch, hash, rows) >= 0) return false;
+    if (index.find(scratch, hash, this) >= 0) return false;
     index.grow(this.count, this.slotsWanted);
     // Where both tuples are the same, a packet belongs to the original direction.
     index.link(row << 1, hash);

@@ -1,5 +1,5 @@
 import type { Arena } from '../base/index.ts';
-import { tupleAt } from './rows.ts';
+import type { ConntrackRows } from './rows.ts';
 import type { Tuple } from './tuple.ts';
 
 /** Words of a slot: the full hash, then the reference plus one (0 = empty). */
@@ -56,7 +56,7 @@ export class TupleIndex {
   }
 
   /** The reference of the direction with this tuple, or -1. */
-  find(tuple: Tuple, hash: number, rows: Int32Array): number {
+  find(tuple: Tuple, hash: number, rows: ConntrackRows): number {
     const ref = probe(this.slots, this.mask, tuple, hash, rows);
     if (ref >= 0 || this.oldLeft === 0) return ref;
     return probe(this.old, this.oldMask, tuple, hash, rows);
@@ -157,13 +157,13 @@ function probe(
   mask: number,
   tuple: Tuple,
   hash: number,
-  rows: Int32Array,
+  rows: ConntrackRows,
 ): number {
   let slot = hash & mask;
   for (;;) {
     const ref = slots[slot * SLOT_WORDS + 1]! - 1;
     if (ref < 0) return -1;
-    if (slots[slot * SLOT_WORDS] === hash && tuple.equalsAt(rows, tupleAt(ref))) return ref;
+    if (slots[slot * SLOT_WORDS] === hash && rows.isTuple(ref, tuple)) return ref;
     slot = (slot + 1) & mask;
   }
 }

@@ -2,11 +2,11 @@ import { mix32, mixFinish } from '../base/index.ts';
 import { icmpQueryReplyType, type Packet, Proto } from '../wire/index.ts';
 
 /**
- * One direction of a connection as ten 32-bit words:
+ * One direction of a connection as four 32-bit words, and six more where it is an IPv6 one:
  *
- *   word   0          1               2..5      6..9
- *         zone<<16   srcPort<<16     source    destination
- *         | family<<8| dstPort       address   address
+ *   word   0           1              2         3              wide   0..2       3..5
+ *         zone<<16    srcPort<<16    source    destination           the rest   the rest
+ *         | family<<8 | dstPort      address   address               of source  of destination
  *         | proto
  *
  * The zone stands in the tuple, so that the same addresses in two zones are two tuples
@@ -14,11 +14,18 @@ import { icmpQueryReplyType, type Packet, Proto } from '../wire/index.ts';
  *
  * For ICMP queries the id stands in place of the source port and type<<8|code in place of the
  * destination port (struct nf_conntrack_tuple, include/net/netfilter/nf_conntrack_tuple.h). An IPv4
- * address is in the first of its four words, the others are zero.
+ * address is in the first of its four words; the others are zero in hand, and stored nowhere.
  */
-export const TUPLE_WORDS = 10;
+export const TUPLE_WORDS = 4;
+/** Words that an IPv6 tuple has beside them. */
+export const WIDE_WORDS = 6;
 /** The bit of word 0 that tells family 6 from 4. */
 const WIDE = 2 << 8;
+
+/** True where a tuple with this word 0 is an IPv6 one. */
+export function isWide(meta: number): boolean {
+  return (meta & WIDE) !== 0;
+}
 
 /** A tuple in hand: reused, never stored. */
 export class Tuple {
@@ -104,50 +111,70 @@ export class Tuple {
     this.d3 = s3;
   }
 
-  read(words: Int32Array, at: number): void {
-    this.meta = words[at]!;
+  /** `wide` is not looked at where the tuple is an IPv4 one; neither is it by the next two. */
+  read(words: Int32Array, at: number, wide: Int32Array, wideAt: number): void {
+    const meta = words[at]!;
+    this.meta = meta;
     this.ports = words[at + 1]!;
     this.s0 = words[at + 2]!;
-    this.s1 = words[at + 3]!;
-    this.s2 = words[at + 4]!;
-    this.s3 = words[at + 5]!;
-    this.d0 = words[at + 6]!;
-    this.d1 = words[at + 7]!;
-    this.d2 = words[at + 8]!;
-    this.d3 = words[at + 9]!;
+    this.d0 = words[at + 3]!;
+    if (isWide(meta)) this.readRest(wide, wideAt);
+    else this.clearRest();
   }
 
-  write(words: Int32Array, at: number): void {
+  private readRest(wide: Int32Array, at: number): void {
+    this.s1 = wide[at]!;
+    this.s2 = wide[at + 1]!;
+    this.s3 = wide[at + 2]!;
+    this.d1 = wide[at + 3]!;
+    this.d2 = wide[at + 4]!;
+    this.d3 = wide[at + 5]!;
+  }
+
+  private clearRest(): void {
+    this.s1 = 0;
+    this.s2 = 0;
+    this.s3 = 0;
+    this.d1 = 0;
+    this.d2 = 0;
+    this.d3 = 0;
+  }
+
+  write(words: Int32Array, at: number, wide: Int32Array, wideAt: number): void {
     words[at] = this.meta;
     words[at + 1] = this.ports;
     words[at + 2] = this.s0;
-    words[at + 3] = this.s1;
-    words[at + 4] = this.s2;
-    words[at + 5] = this.s3;
-    words[at + 6] = this.d0;
-    words[at + 7] = this.d1;
-    words[at + 8] = this.d2;
-    words[at + 9] = this.d3;
+    words[at + 3] = this.d0;
+    if (isWide(this.meta)) this.writeRest(wide, wideAt);
   }
 
-  equalsAt(words: Int32Array, at: number): boolean {
+  private writeRest(wide: Int32Array, at: number): void {
+    wide[at] = this.s1;
+    wide[at + 1] = this.s2;
+    wide[at + 2] = this.s3;
+    wide[at + 3] = this.d1;
+    wide[at + 4] = this.d2;
+    wide[at + 5] = this.d3;
+  }
+
+  equalsAt(words: Int32Array, at: number, wide: Int32Array, wideAt: number): boolean {
     return (
+      words[at] === this.meta &&
       words[at + 1] === this.ports &&
       words[at + 2] === this.s0 &&
-      words[at + 6] === this.d0 &&
-      words[at] === this.meta &&
-      ((this.meta & WIDE) === 0 || this.restEqualsAt(words, at))
+      words[at + 3] === this.d0 &&
+      (!isWide(this.meta) || this.restEqualsAt(wide, wideAt))
     );
   }
 
-  private restEqualsAt(words: Int32Array, at: number): boolean {
+  private restEqualsAt(wide: Int32Array, at: number): boolean {
     return (
-      words[at + 3] === this.s1 &&
-      words[at + 4] === this.s2 &&
-      words[at + 5] === this.s3 &&
-      words[at + 7] === this.d1 &&
-      words[at + 8] === this.d2 &&
-      words[at + 9] === this.d3
+      wide[at] === this.s1 &&
+      wide[at + 1] === this.s2 &&
+      wide[at + 2] === this.s3 &&
+      wide[at + 3] === this.d1 &&
+      wide[at + 4] === this.d2 &&
+      wide[at + 5] === this.d3
     );
   }
 
@@ -183,7 +210,7 @@ export class Tuple {
 
   hash(seed: number): number {
     let h = mix32(mix32(seed, this.s0), this.d0);
-    if ((this.meta & WIDE) !== 0) {
+    if (isWide(this.meta)) {
       h = mix32(mix32(mix32(h, this.s1), this.s2), this.s3);
       h = mix32(mix32(mix32(h, this.d1), this.d2), this.d3);
     }

@@ -37,6 +37,9 @@ const TIMER_ROWS = 8_192;
 const MOST_SWEEPS = 100_000;
 const MIB = 1024 * 1024;
 
+const ends4 = { src: '10.0.0.1', dst: '192.0.2.1' };
+const ends6 = { src: '2001:db8:1::1', dst: '2001:db8:2::1' };
+
 interface Bench {
   readonly arena: Arena;
   readonly clock: Clock;
@@ -46,13 +49,13 @@ interface Bench {
   readonly reply: Tuple;
 }
 
-function newBench(maximum: number): Bench {
+function newBench(maximum: number, ends = ends4): Bench {
   const clock = new Clock();
   clock.set(1000, 0);
   const arena = new Arena();
   const settings = { ...defaultConntrackSettings(), maximum };
   const conntrack = new Conntrack(clock, settings, 12345, arena);
-  const packet = loadPacket(buildUdp({ src: '10.0.0.1', dst: '192.0.2.1', sport: 1, dport: 53 }));
+  const packet = loadPacket(buildUdp({ ...ends, sport: 1, dport: 53 }));
   return { arena, clock, conntrack, packet, tuple: new Tuple(), reply: new Tuple() };
 }
 
@@ -142,6 +145,7 @@ function rehearse(): void {
   bench.clock.set(5000, 0);
   while (bench.conntrack.table.count > 0) bench.conntrack.sweep(TIMER_ROWS);
   fill(bench, 0, 40_000);
+  fill(newBench(20_000, ends6), 0, 20_000);
 }
 
 function tablePart(connections: number): void {
@@ -173,6 +177,15 @@ function tablePart(connections: number): void {
     bench.conntrack.destroy(table.lookup(tupleOf(bench, n)) >> 1);
   }
   say('lookup and end', perSecond(performance.now() - begin, connections));
+}
+
+/** The rest of IPv6 addresses has memory of its own. */
+function memory6Part(connections: number): void {
+  const before = residentBytes();
+  const bench = newBench(connections, ends6);
+  fill(bench, 0, connections);
+  const used = residentBytes() - before;
+  say('memory of the process, per IPv6 connection', `${Math.round(used / connections)} bytes`);
 }
 
 /** Busy time and time by the clock of many calls, for their median and their extremes. */
@@ -303,6 +316,7 @@ function floodPart(connections: number): void {
 
 const parts: Record<string, (connections: number) => void> = {
   table: tablePart,
+  memory6: memory6Part,
   sweep: sweepPart,
   loop: loopPart,
   flood: floodPart,

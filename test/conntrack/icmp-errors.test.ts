@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Clock } from '../../src/base/index.ts';
+import { ROW_WORDS } from '../../src/conntrack/fields.ts';
 import {
   Conntrack,
   CtStateBit,
@@ -134,7 +135,7 @@ for (const family of [4, 6] as const) {
       const { table } = bench.conntrack;
       const row = bench.conntrack.row;
       const state = () => [
-        ...table.rows.slice(0, 46),
+        ...table.rows.slice(row * ROW_WORDS, (row + 1) * ROW_WORDS),
         table.packets(row, 0),
         table.packets(row, 1),
       ];

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Tuple } from '../../src/conntrack/index.ts';
-import { TUPLE_WORDS } from '../../src/conntrack/tuple.ts';
+import { TUPLE_WORDS, WIDE_WORDS } from '../../src/conntrack/tuple.ts';
 import { Proto } from '../../src/wire/index.ts';
 import { buildIcmp, buildIcmpv6, buildIp, buildTcp, loadPacket } from '../support/packets.ts';
 
@@ -20,11 +20,27 @@ function inverseOf(tuple: Tuple): Tuple {
   return inverse;
 }
 
-/** The tuple as a row of a table would hold it, over words that were used before. */
-function wordsOf(tuple: Tuple): Int32Array {
-  const words = new Int32Array(TUPLE_WORDS + 2).fill(0xa5a5a5a5 | 0);
-  tuple.write(words, 1);
-  return words;
+const DIRTY = 0xa5a5a5a5 | 0;
+
+/** A tuple as a row of a table would hold it, over words that were used before. */
+class Stored {
+  readonly words = new Int32Array(TUPLE_WORDS + 2).fill(DIRTY);
+  readonly wide = new Int32Array(WIDE_WORDS + 2).fill(DIRTY);
+
+  constructor(tuple: Tuple) {
+    tuple.write(this.words, 1, this.wide, 1);
+  }
+
+  read(): Tuple {
+    const tuple = new Tuple();
+    tuple.copyFrom(tcp6);
+    tuple.read(this.words, 1, this.wide, 1);
+    return tuple;
+  }
+
+  equals(tuple: Tuple): boolean {
+    return tuple.equalsAt(this.words, 1, this.wide, 1);
+  }
 }
 
 const tcp4 = tupleOf(buildTcp({ ...v4, sport: 50940, dport: 21 }));
@@ -139,30 +155,37 @@ describe('the answering tuple', () => {
 describe('a tuple in a row', () => {
   test('written and read back, the neighbouring words untouched', () => {
     for (const tuple of [tcp4, tcp6]) {
-      const words = wordsOf(tuple);
-      assert.deepEqual([words[0], words[TUPLE_WORDS + 1]], [0xa5a5a5a5 | 0, 0xa5a5a5a5 | 0]);
-      const back = new Tuple();
-      back.read(words, 1);
-      assert.deepEqual(back, tuple);
-      assert.ok(tuple.equalsAt(words, 1));
+      const stored = new Stored(tuple);
+      const { words, wide } = stored;
+      assert.deepEqual([words[0], words[TUPLE_WORDS + 1]], [DIRTY, DIRTY]);
+      assert.deepEqual([wide[0], wide[WIDE_WORDS + 1]], [DIRTY, DIRTY]);
+      assert.deepEqual(stored.read(), tuple);
+      assert.ok(stored.equals(tuple));
     }
+  });
+
+  test('an IPv4 one leaves the wide words as they were, and reads zeros for them', () => {
+    const stored = new Stored(tcp4);
+    assert.ok(stored.wide.every((word) => word === DIRTY));
+    const { s1, s2, s3, d1, d2, d3 } = stored.read();
+    assert.deepEqual([s1, s2, s3, d1, d2, d3], [0, 0, 0, 0, 0, 0]);
   });
 
   test('differs in any one field: not equal', () => {
     const fields = ['meta', 'ports', 's0', 's1', 's2', 's3', 'd0', 'd1', 'd2', 'd3'] as const;
-    const words = wordsOf(tcp6);
+    const stored = new Stored(tcp6);
     for (const field of fields) {
       const other = new Tuple();
       other.copyFrom(tcp6);
       // The family of `meta` stays IPv6: the protocol is what changes.
       other[field] ^= 1;
-      assert.equal(other.equalsAt(words, 1), false, field);
+      assert.equal(stored.equals(other), false, field);
     }
     for (const field of ['meta', 'ports', 's0', 'd0'] as const) {
       const other = new Tuple();
       other.copyFrom(tcp4);
       other[field] ^= 1;
-      assert.equal(other.equalsAt(wordsOf(tcp4), 1), false, `IPv4 ${field}`);
+      assert.equal(new Stored(tcp4).equals(other), false, `IPv4 ${field}`);
     }
   });
 
@@ -170,8 +193,8 @@ describe('a tuple in a row', () => {
     const as6 = new Tuple();
     as6.copyFrom(tcp4);
     as6.meta = (6 << 8) | Proto.Tcp;
-    assert.equal(as6.equalsAt(wordsOf(tcp4), 1), false);
-    assert.equal(tcp4.equalsAt(wordsOf(as6), 1), false);
+    assert.equal(new Stored(tcp4).equals(as6), false);
+    assert.equal(new Stored(as6).equals(tcp4), false);
     assert.notEqual(as6.hash(1), tcp4.hash(1));
   });
 
