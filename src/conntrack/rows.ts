@@ -1,7 +1,8 @@
 import type { Arena, Clock } from '../base/index.ts';
 import { type DirectionCode, Status } from './constants.ts';
 import { COUNTERS_PER_ROW, Field, ROW_WORDS } from './fields.ts';
-import { isWide, type Tuple, WIDE_WORDS } from './tuple.ts';
+import { isWide, type Tuple } from './tuple.ts';
+import { WideWords, wideAt } from './wide.ts';
 
 /**
  * The rows of the connection table as plain integers, and what can be read and written of one row
@@ -16,11 +17,7 @@ export class ConntrackRows {
   count = 0;
   /** Rows below this number have been used at some time: sweeps look no further. */
   highWater = 0;
-  /**
-   * What IPv6 tuples have beside their rows, see `wideAt`; all others leave it alone, so that it
-   * takes no memory for them. Not cleared with a row: a tuple's family says whether it counts.
-   */
-  private wide: Int32Array;
+  private readonly wide: WideWords;
   private counters: Float64Array;
   private readonly arena: Arena;
   private freeHead = -1;
@@ -30,7 +27,7 @@ export class ConntrackRows {
     this.arena = arena;
     this.capacity = capacity;
     this.rows = arena.int32(capacity * ROW_WORDS);
-    this.wide = arena.int32(capacity * 2 * WIDE_WORDS);
+    this.wide = new WideWords(arena, capacity);
     this.counters = arena.float64(capacity * COUNTERS_PER_ROW);
   }
 
@@ -43,13 +40,11 @@ export class ConntrackRows {
     const used = this.highWater;
     try {
       const rows = this.arena.int32(capacity * ROW_WORDS);
-      const wide = this.arena.int32(capacity * 2 * WIDE_WORDS);
       const counters = this.arena.float64(capacity * COUNTERS_PER_ROW);
+      this.wide.reserve(this.arena, capacity);
       rows.set(this.rows.subarray(0, used * ROW_WORDS));
       counters.set(this.counters.subarray(0, used * COUNTERS_PER_ROW));
-      this.copyWide(wide);
       this.rows = rows;
-      this.wide = wide;
       this.counters = counters;
     } catch (error) {
       if (error instanceof RangeError) return false;
@@ -57,16 +52,6 @@ export class ConntrackRows {
     }
     this.capacity = capacity;
     return true;
-  }
-
-  /** Copies what IPv6 tuples have, and touches neither array where there are none. */
-  private copyWide(into: Int32Array): void {
-    const { rows, wide } = this;
-    for (let ref = 0; ref < this.highWater * 2; ref++) {
-      if (!isWide(rows[tupleAt(ref)]!)) continue;
-      const end = wideAt(ref + 1);
-      for (let at = wideAt(ref); at < end; at++) into[at] = wide[at]!;
-    }
   }
 
   /** Takes a free row and clears it, or returns -1 where the table is full. */
@@ -98,6 +83,8 @@ export class ConntrackRows {
     const at = row * ROW_WORDS;
     this.rows[at + Field.Id] = 0;
     this.rows[at + Field.Status] = 0;
+    const slot = this.rows[at + Field.WideSlot]!;
+    if (slot !== 0) this.wide.give(slot);
     this.rows[at + Field.Next] = this.freeHead;
     this.freeHead = row;
     this.count--;
@@ -105,17 +92,28 @@ export class ConntrackRows {
 
   readTuple(row: number, direction: DirectionCode, out: Tuple): void {
     const ref = (row << 1) | direction;
-    out.read(this.rows, tupleAt(ref), this.wide, wideAt(ref));
+    out.read(this.rows, tupleAt(ref));
+    if (isWide(out.meta)) out.readRest(this.wide.words, this.wideAt(ref));
   }
 
   writeTuple(row: number, direction: DirectionCode, tuple: Tuple): void {
     const ref = (row << 1) | direction;
-    tuple.write(this.rows, tupleAt(ref), this.wide, wideAt(ref));
+    tuple.write(this.rows, tupleAt(ref));
+    if (!isWide(tuple.meta)) return;
+    const slotAt = row * ROW_WORDS + Field.WideSlot;
+    if (this.rows[slotAt] === 0) this.rows[slotAt] = this.wide.take();
+    tuple.writeRest(this.wide.words, this.wideAt(ref));
   }
 
   /** Whether a reference (row << 1 | direction) is to this tuple. */
   isTuple(ref: number, tuple: Tuple): boolean {
-    return tuple.equalsAt(this.rows, tupleAt(ref), this.wide, wideAt(ref));
+    if (!tuple.equalsAt(this.rows, tupleAt(ref))) return false;
+    return !isWide(tuple.meta) || tuple.restEqualsAt(this.wide.words, this.wideAt(ref));
+  }
+
+  /** Where the rest of a tuple stands that is an IPv6 one. */
+  private wideAt(ref: number): number {
+    return wideAt(this.rows[(ref >> 1) * ROW_WORDS + Field.WideSlot]!, ref & 1);
   }
 
   /** Zone of a direction, without reading the rest of its tuple. */
@@ -240,9 +238,4 @@ export class ConntrackRows {
 /** Where in the rows the tuple stands that a reference (row << 1 | direction) names. */
 function tupleAt(ref: number): number {
   return (ref >> 1) * ROW_WORDS + ((ref & 1) === 0 ? Field.Original : Field.Reply);
-}
-
-/** Where in `wide` the rest of that tuple stands, if it is an IPv6 one. */
-function wideAt(ref: number): number {
-  return ref * WIDE_WORDS;
 }

@@ -11,7 +11,7 @@ import { slotsFor, TupleIndex } from './tuple-index.ts';
  *   index   | hash | ref+1 | hash | ref+1 | …          ref = row << 1 | direction
  *                     │
  *   rows    | original tuple | reply tuple | status | expires | …      one row a connection
- *   wide    | rest of original tuple | rest of reply tuple |           of IPv6 addresses only
+ *   wide    | rest of original tuple | rest of reply tuple |           of IPv6 connections only
  *
  * Memory for the rows is reserved at construction and costs nothing until it is used; the index
  * grows with the connections, a little at each change. IPv4 and IPv6 share rows and index.

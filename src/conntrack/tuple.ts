@@ -111,27 +111,12 @@ export class Tuple {
     this.d3 = s3;
   }
 
-  /** `wide` is not looked at where the tuple is an IPv4 one; neither is it by the next two. */
-  read(words: Int32Array, at: number, wide: Int32Array, wideAt: number): void {
-    const meta = words[at]!;
-    this.meta = meta;
+  /** The rest of IPv6 addresses comes with `readRest`, and is zeros until then. */
+  read(words: Int32Array, at: number): void {
+    this.meta = words[at]!;
     this.ports = words[at + 1]!;
     this.s0 = words[at + 2]!;
     this.d0 = words[at + 3]!;
-    if (isWide(meta)) this.readRest(wide, wideAt);
-    else this.clearRest();
-  }
-
-  private readRest(wide: Int32Array, at: number): void {
-    this.s1 = wide[at]!;
-    this.s2 = wide[at + 1]!;
-    this.s3 = wide[at + 2]!;
-    this.d1 = wide[at + 3]!;
-    this.d2 = wide[at + 4]!;
-    this.d3 = wide[at + 5]!;
-  }
-
-  private clearRest(): void {
     this.s1 = 0;
     this.s2 = 0;
     this.s3 = 0;
@@ -140,15 +125,24 @@ export class Tuple {
     this.d3 = 0;
   }
 
-  write(words: Int32Array, at: number, wide: Int32Array, wideAt: number): void {
+  readRest(wide: Int32Array, at: number): void {
+    this.s1 = wide[at]!;
+    this.s2 = wide[at + 1]!;
+    this.s3 = wide[at + 2]!;
+    this.d1 = wide[at + 3]!;
+    this.d2 = wide[at + 4]!;
+    this.d3 = wide[at + 5]!;
+  }
+
+  /** All but the rest of IPv6 addresses. */
+  write(words: Int32Array, at: number): void {
     words[at] = this.meta;
     words[at + 1] = this.ports;
     words[at + 2] = this.s0;
     words[at + 3] = this.d0;
-    if (isWide(this.meta)) this.writeRest(wide, wideAt);
   }
 
-  private writeRest(wide: Int32Array, at: number): void {
+  writeRest(wide: Int32Array, at: number): void {
     wide[at] = this.s1;
     wide[at + 1] = this.s2;
     wide[at + 2] = this.s3;
@@ -157,17 +151,17 @@ export class Tuple {
     wide[at + 5] = this.d3;
   }
 
-  equalsAt(words: Int32Array, at: number, wide: Int32Array, wideAt: number): boolean {
+  /** Whether all but the rest of IPv6 addresses is the same. */
+  equalsAt(words: Int32Array, at: number): boolean {
     return (
       words[at] === this.meta &&
       words[at + 1] === this.ports &&
       words[at + 2] === this.s0 &&
-      words[at + 3] === this.d0 &&
-      (!isWide(this.meta) || this.restEqualsAt(wide, wideAt))
+      words[at + 3] === this.d0
     );
   }
 
-  private restEqualsAt(wide: Int32Array, at: number): boolean {
+  restEqualsAt(wide: Int32Array, at: number): boolean {
     return (
       wide[at] === this.s1 &&
       wide[at + 1] === this.s2 &&
