@@ -110,13 +110,14 @@ export class Settlement {
     }
   }
 
+  /** Told of with all of the state's time left, as when it came to it; of which some has gone since. */
   private moveTo(row: number, state: number, seenMs: number, timeouts: Timeouts): void {
-    const { table } = this;
+    const { clock, table } = this;
     table.set(row, Field.State, state);
-    if (!table.hasStatus(row, Status.FixedTimeout)) {
-      table.set(row, Field.ExpiresAt, (seenMs + this.lifetime(row, timeouts) * 1000) | 0);
-    }
+    table.refresh(row, clock, timeouts.tcp[state]!);
     this.changed(row);
+    if (table.hasStatus(row, Status.FixedTimeout)) return;
+    table.set(row, Field.ExpiresAt, (seenMs + this.lifetime(row, timeouts) * 1000) | 0);
   }
 
   /** How long a connection lives after a plain packet. */

@@ -172,14 +172,14 @@ export async function stillThere({ maps, programs }: KernelObjects): Promise<str
   return names.sort();
 }
 
-/** The kernel frees them a moment after the last who held them. */
+/** The kernel frees them some time after the last who held them: on a busy machine up to 15 s. */
 export async function untilGone(objects: KernelObjects): Promise<void> {
   let left: string[] = [];
   const ask = async () => {
     left = await stillThere(objects);
     return left.length === 0 ? true : null;
   };
-  await until('maps and programs to go', ask, 15_000, () => left.join('\n'));
+  await until('maps and programs to go', ask, 30_000, () => left.join('\n'));
 }
 
 /** The programs of ours at both hooks of an interface. */
