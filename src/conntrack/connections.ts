@@ -190,8 +190,9 @@ export class Connections implements ConnectionEnder {
   }
 
   /**
-   * Removes expired connections, and takes back what was closed elsewhere, looking at no more than `budget` rows from where the last call
+   * Removes expired connections, looking at no more than `budget` rows from where the last call
    * stopped, so that the packet loop never pauses for the whole table. Returns how many it removed.
+   * What has been closed elsewhere is taken back.
    */
   sweep(budget: number): number {
     this.carried.withdrawOver();

@@ -84,7 +84,10 @@ export const FlowAction = {
   Out: 3,
   /** Known to the engine, which keeps it: punted through the ring for known connections. */
   Punt: 4,
-  /** As Forward, but only TCP segments without data that acknowledge more than any before, and answering FINs. */
+  /**
+   * As Forward, but only TCP segments without data: those that acknowledge more than any before, and
+   * the FIN that answers one.
+   */
   Acks: 5,
 } as const;
 export const ACTION_MASK = 0x0f;

@@ -98,7 +98,7 @@ static __always_inline void note_closing(const struct match *match, const struct
 		__sync_fetch_and_add(&flow->closing, more);
 }
 
-/* True of a FIN that answers one of the other direction, which the engine has seen, and nothing is missing. */
+/* True of a FIN that answers one of the other direction, which the engine has seen: nothing is missing. */
 static __always_inline int answers_fin(const struct packet *packet, const struct match *match)
 {
 	const __u32 closing = match->flow->closing;
@@ -110,8 +110,7 @@ static __always_inline int answers_fin(const struct packet *packet, const struct
 
 /*
  * A TCP segment without data that acknowledges more than any before it of its direction; or a FIN
- * without data that answers one. Of options it has none, or the timestamps
- * that most have.
+ * without data that answers one. Of options it has none, or the timestamps that most have.
  */
 static __always_inline int is_bare_acknowledgement(struct __sk_buff *skb, const struct packet *packet,
 						   const struct match *match, int family)

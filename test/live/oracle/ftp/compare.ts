@@ -80,8 +80,9 @@ export function isChance(sent: SeenPacket, ours: Result, theirs: Result): boolea
   const [a, b] = [ours, theirs].map(({ expectations }) => expectations[differing]?.[0]);
   const [p, q] = [ours, theirs].map(({ out }) => [...out.lan, ...out.wan].map(packetOf)[0]);
   if (p === undefined || q === undefined) {
-    const chosen = p === undefined ? b : a;
-    return isChosen(chosen) && announcedPort(chosen) >= FIRST_SCARCE_PORT;
+    // The one that found a port may have found that of its own expectation of before, and renewed it.
+    const { expectations } = p === undefined ? theirs : ours;
+    return expectations.flat().some((each) => isScarce(each));
   }
   if (differing < 0) return isOtherSource(sent, p, q);
   if (!isChosen(a) || !isChosen(b)) return false;
@@ -118,6 +119,9 @@ function isChosen(expectation: KernelExpectation | undefined): expectation is Ke
   const port = expectation.tuple[4];
   return port > announcedPort(expectation) && port <= LAST_RANDOM_PORT;
 }
+
+const isScarce = (expectation: KernelExpectation) =>
+  isChosen(expectation) && announcedPort(expectation) >= FIRST_SCARCE_PORT;
 
 /** Nothing is told of port 0. */
 const announcedPort = ({ nat }: KernelExpectation) => nat?.[1] ?? 0;
