@@ -2,8 +2,7 @@ import type { Clock } from '../base/index.ts';
 import { type Packet, Proto, TcpFlag } from '../wire/index.ts';
 import { Direction, type DirectionCode, Status } from './constants.ts';
 import { Field, ROW_WORDS } from './fields.ts';
-import type { ConntrackSettings } from './settings.ts';
-import { Settlement } from './settlement.ts';
+import type { Settlement } from './settlement.ts';
 import type { ConntrackTable } from './table.ts';
 import {
   CARRIED_WORDS,
@@ -16,7 +15,6 @@ import {
 } from './tcp/carried-sides.ts';
 import { TcpState } from './tcp/states.ts';
 import { SideFlag, sideFlags } from './tcp/words.ts';
-import type { Timeouts } from './timeouts.ts';
 
 /**
  * Whoever passes on packets of connections without the tracker seeing each of them. What it hands
@@ -69,29 +67,19 @@ export class CarriedFlows {
   private readonly after = new Int32Array(CARRIED_WORDS);
   private hasSides = false;
   private wasEstablished = false;
-  private readonly settlement: Settlement;
+  readonly settlement: Settlement;
 
-  /** `changed` is told of each state that a connection has come to elsewhere. */
-  constructor(
-    table: ConntrackTable,
-    clock: Clock,
-    settings: ConntrackSettings,
-    changed: (row: number) => void,
-  ) {
+  constructor(table: ConntrackTable, clock: Clock, settlement: Settlement) {
     this.table = table;
     this.clock = clock;
-    this.settlement = new Settlement(table, clock, settings, changed);
-  }
-
-  /** Who is told of each connection that has been closed elsewhere. */
-  set onClosed(listener: (row: number) => void) {
-    this.settlement.onClosed = listener;
+    this.settlement = settlement;
   }
 
   /** Changes the carrier; the one before gives everything back. */
   setCarrier(carrier: FlowCarrier | null): void {
     this.withdrawAll();
     this.carrier = carrier;
+    this.settlement.carrier = carrier;
   }
 
   /** Brings the counters and the time of a connection up to date. */
@@ -201,23 +189,6 @@ export class CarriedFlows {
   /** TCP: both sides as they are known here, four words each, then where the last segment ended. */
   copySides(row: number, into: Int32Array): void {
     copySides(this.table.rows, row, into);
-  }
-
-  /** TCP: puts into a connection's row what was seen elsewhere, as `FlowCarrier.readSides` tells it. */
-  takeOver(row: number, sides: Int32Array, spoke: number, timeouts: Timeouts): void {
-    this.settlement.takeOver(row, sides, spoke, timeouts);
-  }
-
-  /** See `Settlement.settle`. */
-  settle(
-    row: number,
-    direction: DirectionCode,
-    packets: number,
-    bytes: number,
-    seenMs: number,
-    timeouts: Timeouts,
-  ): void {
-    this.settlement.settle(row, direction, packets, bytes, seenMs, timeouts, this.carrier);
   }
 
   /** TCP: the latest timestamp (TSval) that passed elsewhere in a direction; 0: none is known. */

@@ -8,6 +8,7 @@ import { Labels } from './labels.ts';
 import { Relations } from './relations.ts';
 import { type ConnectionEnder, Room, tableFor } from './room.ts';
 import { type ConntrackSettings, type ConntrackStats, newStats } from './settings.ts';
+import { Settlement } from './settlement.ts';
 import { SourceIndex } from './source-index.ts';
 import { Sweeper } from './sweep.ts';
 import type { ConntrackTable } from './table.ts';
@@ -43,10 +44,10 @@ export class Connections implements ConnectionEnder {
     this.sources = new SourceIndex(arena, this.table, settings.maximum, seed);
     this.expectations = new ExpectationTable(seed, settings.expectMaximum);
     this.expectations.zoneOfMaster = (row) => this.zoneOf(row);
-    this.carried = new CarriedFlows(this.table, clock, settings, (row) =>
-      this.listener?.connectionUpdate(row),
-    );
-    const { carried, expectations, stats, table } = this;
+    const { expectations, stats, table } = this;
+    const changed = (row: number) => this.listener?.connectionUpdate(row);
+    const carried = new CarriedFlows(table, clock, new Settlement(table, clock, settings, changed));
+    this.carried = carried;
     this.room = new Room({ table, clock, settings, stats, ender: this });
     this.sweeper = new Sweeper({ table, room: this.room, ender: this });
     this.relations = new Relations({ table, expectations, clock, carried, ender: this });

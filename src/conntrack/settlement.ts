@@ -16,7 +16,7 @@ import { tcpLifetime } from './tcp/lifetime.ts';
 import { TcpIndex, TcpState } from './tcp/states.ts';
 import type { Timeouts } from './timeouts.ts';
 
-/** See `FlowCarrier`. */
+/** Of a `FlowCarrier`. */
 export interface SidesReader {
   readSides(row: number, into: Int32Array): number;
 }
@@ -27,6 +27,8 @@ export class Settlement {
   readonly over: number[] = [];
   /** Told of each connection that has been closed elsewhere. */
   onClosed: ((row: number) => void) | null = null;
+  /** Who knows what the connections have done. */
+  carrier: SidesReader | null = null;
   private readonly table: ConntrackTable;
   private readonly clock: Clock;
   private readonly settings: ConntrackSettings;
@@ -59,9 +61,8 @@ export class Settlement {
     bytes: number,
     seenMs: number,
     timeouts: Timeouts,
-    carrier: SidesReader | null,
   ): void {
-    const { table } = this;
+    const { carrier, table } = this;
     table.countPackets(row, direction, packets, bytes);
     const isTcp = table.protocol(row) === Proto.Tcp;
     if (isTcp && carrier !== null) {

@@ -76,12 +76,13 @@ export class Conntrack extends Connections {
     seenMs: number,
   ): void {
     const timeouts = this.timeouts.of(this.table.timeoutSet(row));
-    this.carried.settle(row, direction, packets, bytes, seenMs, timeouts);
+    this.carried.settlement.settle(row, direction, packets, bytes, seenMs, timeouts);
   }
 
   /** TCP: puts into a connection's row what was seen elsewhere, as `FlowCarrier.readSides` tells it. */
   takeOver(row: number, sides: Int32Array, spoke: number): void {
-    this.carried.takeOver(row, sides, spoke, this.timeouts.of(this.table.timeoutSet(row)));
+    const timeouts = this.timeouts.of(this.table.timeoutSet(row));
+    this.carried.settlement.takeOver(row, sides, spoke, timeouts);
   }
 
   /** Marks the packet as not tracked (`-j NOTRACK`). */

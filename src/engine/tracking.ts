@@ -56,7 +56,7 @@ export class Tracking {
     const { conntrack, seqAdjust } = this;
     conntrack.trackers.tcp.offsets = seqAdjust;
     this.ftp = new FtpHelper({ conntrack, seqAdjust, clock, random }, settings.ftp);
-    conntrack.carried.onClosed = (row) => {
+    conntrack.carried.settlement.onClosed = (row) => {
       if (conntrack.table.helper(row) === HelperId.Ftp) this.ftp.closed(row);
     };
   }
