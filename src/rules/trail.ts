@@ -7,7 +7,8 @@
  * rules, routes and addresses stay: same tuple, same way in and out, state ESTABLISHED, whole, to the
  * MAC address of this host, without IP options and extension headers, and in TCP with ACK and without
  * SYN, FIN, RST and URG. All else about them may differ, and so may the time. The packet that is
- * walked must itself be such a one; whoever reads the trail sees to that.
+ * walked must itself be such a one; whoever reads the trail sees to that. What holds for them holds for
+ * those with FIN where `CompiledRules.takeFinsAlike` says so.
  *
  * Why a steady walk holds for them, in short: what rules read is fixed for such packets (addresses,
  * ports, interfaces, states), or changed by this same walk alone (marks, labels), which is why a

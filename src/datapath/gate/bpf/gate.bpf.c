@@ -32,6 +32,9 @@
 /* A section and a function of one name would be one symbol: hence the prefix of the functions. */
 char licence[] SECTION("license") = "Apache-2.0";
 
+/* For the loader: a program that knows the shared memory otherwise than the daemon is not loaded. */
+const __u32 layout_version SECTION("layout") = LAYOUT_VERSION;
+
 /* Of a tag: IEEE 802.1Q section 9.6. */
 #define VLAN_ID 0x0fff
 

@@ -60,6 +60,11 @@ export function readObject(file: Uint8Array): ObjectProgram[] {
   return reader.programs();
 }
 
+/** The number in the object's section `layout`; 0 where it has none. Throws as `readObject`. */
+export function layoutOf(file: Uint8Array): number {
+  return new ObjectReader(file).layout();
+}
+
 function refuse(why: string): never {
   const mend = 'build it again with scripts/build-gate.sh';
   throw new DatapathUnavailable('bad-object', `the gate's object file: ${why}`, mend);
@@ -87,6 +92,11 @@ class ObjectReader {
     });
     if (programs.length === 0) refuse('no program in it');
     return programs;
+  }
+
+  layout(): number {
+    const section = this.sections.find(({ name, size }) => name === 'layout' && size === 4);
+    return section === undefined ? 0 : this.view.getUint32(section.offset, true);
   }
 
   private program(section: Section, index: number): ObjectProgram {

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { DatapathUnavailable } from '../../host/index.ts';
-import { type MapName, mapNames, ProgramSlot } from '../layout.ts';
+import { LAYOUT_VERSION, type MapName, mapNames, ProgramSlot } from '../layout.ts';
 import type { Bpf } from './bpf.ts';
-import { type ObjectProgram, readObject } from './elf.ts';
+import { layoutOf, type ObjectProgram, readObject } from './elf.ts';
 import { nativeBytes } from './ffi.ts';
 
 /** Sections of the object file. The first two stand at the hooks, and call the next two. */
@@ -26,14 +26,23 @@ const PSEUDO_MAP_FD = 1;
 export type ProgramFds = Readonly<Record<ProgramName, number>>;
 export type MapFds = Readonly<Record<MapName, number>>;
 
-/** Reads an object file. Throws `DatapathUnavailable` ('object-missing', 'bad-object'). */
+const MEND = 'build it with scripts/build-gate.sh';
+
+/**
+ * Reads an object file whose programs know the shared memory as this process does. Throws
+ * `DatapathUnavailable` ('object-missing', 'bad-object').
+ */
 export function readObjectFile(path: string): ObjectProgram[] {
   let bytes: Buffer;
   try {
     bytes = readFileSync(path);
   } catch (error) {
-    const mend = 'build it with scripts/build-gate.sh';
-    throw new DatapathUnavailable('object-missing', `cannot read ${path}`, mend, error);
+    throw new DatapathUnavailable('object-missing', `cannot read ${path}`, MEND, error);
+  }
+  const layout = layoutOf(bytes);
+  if (layout !== LAYOUT_VERSION) {
+    const what = `${path} has layout ${layout}, this version needs ${LAYOUT_VERSION}`;
+    throw new DatapathUnavailable('bad-object', what, MEND);
   }
   return readObject(bytes);
 }

@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { readObject } from '../../../../src/datapath/gate/sys/index.ts';
+import { LAYOUT_VERSION } from '../../../../src/datapath/gate/layout.ts';
+import { readObject, readObjectFile } from '../../../../src/datapath/gate/sys/index.ts';
 import { withMaps } from '../../../../src/datapath/gate/sys/programs.ts';
 import { type FakeObject, objectFile, returns, smallGate } from './object-file.ts';
 
@@ -31,6 +35,15 @@ const one = (change: Partial<FakeObject['programs'][number]>): FakeObject => ({
 const load = [0x18, 1, ...Array<number>(14).fill(0)];
 
 describe('reading the object file', () => {
+  test('refuses one that was not built for this shared memory', () => {
+    const directory = mkdtempSync(join(tmpdir(), 'gate-object-'));
+    const path = join(directory, 'gate.bpf.o');
+    writeFileSync(path, objectFile(smallGate));
+    const why = new RegExp(`layout 0, this version needs ${LAYOUT_VERSION}.*build-gate`, 's');
+    assert.throws(() => readObjectFile(path), why);
+    rmSync(directory, { recursive: true });
+  });
+
   test('finds programs by section, and what they refer to', () => {
     const programs = readObject(objectFile(smallGate));
     const wanted = smallGate.programs.map(({ name }) => name);
