@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { Bpf, loadLibc } from '../../../src/datapath/gate/sys/index.ts';
+import { isMap } from '../../support/map-ids.ts';
 import { Daemon, type DaemonOptions, ruleFile } from '../daemon.ts';
 import { type Lab, mustRunIn, withLab } from '../harness.ts';
 import { hostState } from '../host-state.ts';
@@ -155,14 +156,12 @@ export interface KernelObjects {
   readonly programs: readonly number[];
 }
 
-/** Names of those that are still in the kernel, sorted. */
+/** Those that are still in the kernel, programs by their names, sorted. */
 export async function stillThere({ maps, programs }: KernelObjects): Promise<string[]> {
   const bpf = new Bpf(await loadLibc());
   const names: string[] = [];
   for (const id of maps) {
-    const fd = bpf.mapById(id);
-    if (fd >= 0) names.push(`map ${bpf.mapInfo(fd).name}`);
-    bpf.close(fd);
+    if (isMap(bpf.libc, id)) names.push(`map ${id}`);
   }
   for (const id of programs) {
     const fd = bpf.programById(id);
@@ -172,14 +171,14 @@ export async function stillThere({ maps, programs }: KernelObjects): Promise<str
   return names.sort();
 }
 
-/** The kernel frees them some time after the last who held them: on a busy machine up to 15 s. */
+/** The kernel frees them some time after the last who held them. */
 export async function untilGone(objects: KernelObjects): Promise<void> {
   let left: string[] = [];
   const ask = async () => {
     left = await stillThere(objects);
     return left.length === 0 ? true : null;
   };
-  await until('maps and programs to go', ask, 30_000, () => left.join('\n'));
+  await until('maps and programs to go', ask, 15_000, () => left.join('\n'));
 }
 
 /** The programs of ours at both hooks of an interface. */

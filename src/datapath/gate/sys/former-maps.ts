@@ -4,6 +4,8 @@ import { type Mapped, mapArray, type SharedArray } from './shared-array.ts';
 
 /** Prefix of the names of our maps and programs. */
 const OURS = 'ph_';
+/** Those of programs that only lead to the others, by an array of programs. */
+const ENTRY = `${OURS}entry_`;
 
 const wordsOf = {
   config: CONFIG_WORDS,
@@ -63,19 +65,26 @@ export class FormerMaps {
   }
 }
 
-/** Opens the arrays that a program of ours works on, each once; their values must be of our size. */
+/**
+ * Opens the arrays that a program of ours works on, each once; their values must be of our size. Not
+ * that of an entry: whoever closes an array of programs that only programs hold has the kernel empty it
+ * by and by, and the second one to do so in the meantime has it kept for ever (prog_array_map_clear of
+ * kernel/bpf/arraymap.c takes a reference each time, and schedules one and the same work).
+ */
 function collect(bpf: Bpf, programId: number, into: Map<string, number>): void {
   const program = bpf.programById(programId);
   if (program < 0) return;
-  const ids = bpf.programInfo(program).name.startsWith(OURS) ? bpf.mapsOfProgram(program) : [];
+  const { name } = bpf.programInfo(program);
+  const isAtWork = name.startsWith(OURS) && !name.startsWith(ENTRY);
+  const ids = isAtWork ? bpf.mapsOfProgram(program) : [];
   bpf.close(program);
   for (const id of ids) {
     const fd = bpf.mapById(id);
     if (fd < 0) continue;
     const info = bpf.mapInfo(fd);
-    const name = names.find((known) => info.name === OURS + known);
-    const isNew = name !== undefined && !into.has(name);
-    if (isNew && info.valueSize === wordsOf[name] * 4) into.set(name, fd);
+    const known = names.find((each) => info.name === OURS + each);
+    const isNew = known !== undefined && !into.has(known);
+    if (isNew && info.valueSize === wordsOf[known] * 4) into.set(known, fd);
     else bpf.close(fd);
   }
 }

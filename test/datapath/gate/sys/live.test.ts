@@ -21,9 +21,16 @@ import {
   SysError,
   Waiter,
 } from '../../../../src/datapath/gate/sys/index.ts';
+import { untilTrue } from '../../../live/until.ts';
+import { isMap } from '../../../support/map-ids.ts';
 import { objectFile, smallGate } from './object-file.ts';
 
 const sizes = { units: 1000, buckets: 64, ringBytes: 65536, knownRingBytes: 32768 };
+const realSizes = { ...sizes, units: 1024, buckets: 256 };
+const object = fileURLToPath(
+  new URL('../../../../src/datapath/gate/bpf/gate.bpf.o', import.meta.url),
+);
+const NOT_BUILT = 'gate.bpf.o is not built: scripts/build-gate.sh';
 const TC_ACT_SHOT = 2;
 const frame = new Uint8Array(64).fill(0xa5);
 const isRoot = process.getuid?.() === 0;
@@ -80,13 +87,9 @@ describe('the kernel', options, () => {
   });
 
   test('the memory of a former process is found by its programs', async (t) => {
-    const object = fileURLToPath(
-      new URL('../../../../src/datapath/gate/bpf/gate.bpf.o', import.meta.url),
-    );
-    if (!existsSync(object)) return t.skip('gate.bpf.o is not built: scripts/build-gate.sh');
+    if (!existsSync(object)) return t.skip(NOT_BUILT);
     const bpf = new Bpf(await loadLibc());
-    const units = { ...sizes, units: 1024, buckets: 256 };
-    const maps = createMaps(bpf, units);
+    const maps = createMaps(bpf, realSizes);
     const programs = loadPrograms(bpf, readObjectFile(object), maps.fds);
     const ids = Object.values(programs).map((fd) => bpf.programInfo(fd).id);
     maps.flows.words[1000 * FLOW_WORDS - 1] = 77;
@@ -97,6 +100,24 @@ describe('the kernel', options, () => {
     former?.close();
     closePrograms(bpf, programs);
     assert.equal(FormerMaps.of(bpf, ids.slice(0, 1)), null, 'programs that are gone');
+  });
+
+  test('an array of programs is not opened by whoever looks for that memory', async (t) => {
+    if (!existsSync(object)) return t.skip(NOT_BUILT);
+    const bpf = new Bpf(await loadLibc());
+    const maps = createMaps(bpf, realSizes);
+    const programs = loadPrograms(bpf, readObjectFile(object), maps.fds);
+    const ids = Object.values(programs).map((fd) => bpf.programInfo(fd).id);
+    const array = bpf.mapInfo(maps.fds.programs).id;
+    assert.ok(bpf.mapsOfProgram(programs.entry_ingress).includes(array));
+    maps.close();
+    const { mock } = t.mock.method(bpf, 'mapById');
+    FormerMaps.of(bpf, ids)?.close();
+    const opened = mock.calls.map(({ arguments: [id] }) => id);
+    assert.ok(opened.length >= 4);
+    assert.ok(!opened.includes(array), 'the array of programs was opened');
+    closePrograms(bpf, programs);
+    await untilTrue('it to go', () => !isMap(bpf.libc, array), 30_000);
   });
 
   test('sizes that the kernel cannot map are refused before', async () => {
