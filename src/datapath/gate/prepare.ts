@@ -11,6 +11,7 @@ import type { OnExit } from '../live.ts';
 import { KernelRoutes } from '../routes/index.ts';
 import { GateDatapath } from './gate-datapath.ts';
 import { KernelPart } from './kernel-part.ts';
+import { PUNT0, PUNT1 } from './sys/index.ts';
 
 export interface GateOptions {
   /** Names of the interfaces to take over; all others are left to the kernel. */
@@ -47,6 +48,7 @@ export async function prepareGate(options: GateOptions): Promise<GateDatapath> {
     routes = await KernelRoutes.open({
       interfaces,
       log,
+      ownDevices: [PUNT0, PUNT1],
       onLinks: () => datapath?.followLinks(),
       onRoutes: () => datapath?.followRoutes(),
     });

@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import type { InterfaceTable } from '../../base/index.ts';
 import { RouteTable } from '../../engine/index.ts';
+import { type Dump, essenceOf, fingerprintOf, without } from './dump.ts';
 import { notFollowed, readRules } from './fill-rules.ts';
 import { fillInterfaces, fillRoutes } from './fill-table.ts';
 import {
@@ -10,7 +10,6 @@ import {
   type LinkJson,
   type NeighbourJson,
   parseIpJson,
-  type RouteJson,
   type RuleJson,
 } from './ip-json.ts';
 import { type Change, downLinkOf, IpMonitor, neighbourOf } from './monitor.ts';
@@ -22,6 +21,8 @@ export type IpRunner = (argv: readonly string[]) => Promise<string>;
 export interface KernelRoutesOptions {
   readonly interfaces: InterfaceTable;
   readonly log?: (line: string) => void;
+  /** Names of devices that nothing is ever routed by: lookups know nothing of them. */
+  readonly ownDevices?: readonly string[];
   /**
    * Called after `links` was read anew; `wentDown` names interfaces that have been down since the
    * last time, if only for a moment.
@@ -51,14 +52,6 @@ async function runIpProgram(argv: readonly string[]): Promise<string> {
   return (await runProgram('ip', [...argv], { maxBuffer: MAX_OUTPUT, encoding: 'utf8' })).stdout;
 }
 
-/** What a lookup can answer from, as `ip` printed it. */
-interface Dump {
-  readonly links: readonly LinkJson[];
-  readonly groups: readonly GroupJson[];
-  /** By family: routes, then rules. */
-  readonly texts: Readonly<Record<4 | 6, { readonly routes: string; readonly rules: string }>>;
-}
-
 /**
  * The kernel's routing tables and policy rules of this network namespace, followed as they change.
  * What is not followed of a rule is said once, in the log. Lookups are hot, and answer from what was
@@ -78,7 +71,9 @@ export class KernelRoutes extends RouteTable {
   private reading = false;
   private closed = false;
   private lastReadMs = 0;
+  /** Of what was read, and of what lookups answer from: the one costs less to find out. */
   private fingerprint = '';
+  private essence = '';
   private readonly said = new Set<string>();
 
   private constructor(options: KernelRoutesOptions) {
@@ -166,15 +161,15 @@ export class KernelRoutes extends RouteTable {
   private async readTables(): Promise<void> {
     const dump = await this.readDump();
     if (this.closed) return;
-    const before = this.fingerprint;
+    const before = this.essence;
     const fingerprint = fingerprintOf(dump);
-    if (fingerprint !== before) this.fill(dump);
+    if (fingerprint !== this.fingerprint) this.fill(dump);
     this.fingerprint = fingerprint;
     this.links = dump.links;
     this.reads++;
     this.options.onLinks?.(this.wentDown);
     this.wentDown.clear();
-    if (fingerprint !== before && before !== '') this.options.onRoutes?.();
+    if (this.essence !== before && before !== '') this.options.onRoutes?.();
   }
 
   private async readDump(): Promise<Dump> {
@@ -196,20 +191,16 @@ export class KernelRoutes extends RouteTable {
     };
   }
 
-  private fill({ groups, links, texts }: Dump): void {
-    const { interfaces } = this.options;
-    const parsed = ([4, 6] as const).map((family) => {
-      const { routes, rules } = texts[family];
-      return {
-        family,
-        routes: parseIpJson<RouteJson>(routes),
-        rules: parseIpJson<RuleJson>(rules),
-      };
-    });
+  private fill(dump: Dump): void {
+    const { interfaces, ownDevices } = this.options;
+    const { families, groups, links } = without(ownDevices ?? [], dump);
+    const essence = essenceOf({ families, groups, links });
+    if (essence === this.essence) return;
+    this.essence = essence;
     this.clear();
     fillInterfaces(this, interfaces, links);
     for (const { group, ifname } of groups) this.setGroup(interfaces.id(ifname), Number(group));
-    for (const { family, routes, rules } of parsed) {
+    for (const { family, routes, rules } of families) {
       this.setRules(family, readRules(interfaces, family, rules));
       fillRoutes(this, interfaces, family, routes);
       this.sayNotFollowed(family, rules);
@@ -236,29 +227,4 @@ export class KernelRoutes extends RouteTable {
   private say(line: string): void {
     this.options.log?.(line);
   }
-}
-
-/**
- * The same for two readings that all lookups answer alike from. Of links only what they look at: the
- * state of carrier and lifetimes change by themselves, as does the time that a route has left.
- */
-function fingerprintOf({ groups, links, texts }: Dump): string {
-  const hash = createHash('sha1');
-  for (const { addr_info, ifindex, ifname, mtu } of links) {
-    const addresses = (addr_info ?? []).map((a) => {
-      const flags = [a.secondary, a.deprecated, a.tentative, a.dadfailed, a.temporary];
-      return [a.family, a.local, a.prefixlen, a.scope, ...flags];
-    });
-    hash.update(JSON.stringify([ifindex, ifname, mtu, addresses]));
-  }
-  hash.update(JSON.stringify(groups.map(({ group, ifname }) => [ifname, group])));
-  for (const family of [4, 6] as const) {
-    const { routes, rules } = texts[family];
-    hash
-      .update(routes.replace(/"expires":\d+,?/g, ''))
-      .update('\n')
-      .update(rules)
-      .update('\n');
-  }
-  return hash.digest('hex');
 }

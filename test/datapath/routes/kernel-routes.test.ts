@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, test } from 'node:test';
+import { describe, type TestContext, test } from 'node:test';
 import { InterfaceTable } from '../../../src/base/index.ts';
 import { type IpRunner, KernelRoutes } from '../../../src/datapath/routes/index.ts';
 import { changeOf, downLinkOf, neighbourOf } from '../../../src/datapath/routes/monitor.ts';
@@ -82,6 +82,33 @@ function withAnswers(more: Readonly<Record<string, string>>): { runIp: IpRunner 
 function ask(routes: KernelRoutes, text: string): number {
   if (!text.includes(':')) return routes.lookupAddress(4, parseIpv4(text)!, 0, 0, 0);
   return routes.lookupAddress(6, ...parseIpv6(text)!);
+}
+
+const [links4, routes4, routes6] = Object.keys(answers) as [string, string, string];
+
+/** Follows answers that `reread` changes, which resolves to how often a change was told of so far. */
+async function follow(t: TestContext, more: { ownDevices?: readonly string[] }) {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const present: Record<string, string> = { ...answers };
+  const seen = { told: 0, links: 0 };
+  const routes = await KernelRoutes.open({
+    interfaces: new InterfaceTable(),
+    runIp: async (argv) => present[argv.join(' ')] ?? assert.fail(argv.join(' ')),
+    onRoutes: () => seen.told++,
+    onLinks: () => seen.links++,
+    ...more,
+  });
+  t.after(() => routes.close());
+  const reread = async (key: string, before: string, after: string) => {
+    assert.ok(present[key]?.includes(before), before);
+    present[key] = present[key]!.replace(before, after);
+    const { reads } = routes;
+    routes.changed('route');
+    t.mock.timers.tick(50);
+    while (routes.reads === reads) await new Promise(setImmediate);
+    return seen.told;
+  };
+  return { routes, reread, seen };
 }
 
 describe('KernelRoutes', () => {
@@ -210,28 +237,8 @@ describe('KernelRoutes', () => {
   });
 
   test('tells of changes that a lookup would show, and of no others', async (t) => {
-    t.mock.timers.enable({ apis: ['setTimeout'] });
-    const present: Record<string, string> = { ...answers };
-    let told = 0;
-    let links = 0;
-    const routes = await KernelRoutes.open({
-      interfaces: new InterfaceTable(),
-      runIp: async (argv) => present[argv.join(' ')] ?? assert.fail(argv.join(' ')),
-      onRoutes: () => told++,
-      onLinks: () => links++,
-    });
-    t.after(() => routes.close());
-    const [links4, routes4, routes6] = Object.keys(answers) as [string, string, string];
-    const reread = async (key: string, before: string, after: string) => {
-      assert.ok(present[key]?.includes(before), before);
-      present[key] = present[key]!.replace(before, after);
-      const { reads } = routes;
-      routes.changed('route');
-      t.mock.timers.tick(50);
-      while (routes.reads === reads) await new Promise(setImmediate);
-      return told;
-    };
-    assert.equal(told, 0, 'the first reading is no change');
+    const { routes, reread, seen } = await follow(t, {});
+    assert.equal(seen.told, 0, 'the first reading is no change');
     assert.equal(await reread(routes4, '', ''), 0);
     assert.equal(await reread(routes6, '"metrics"', '"expires":1799,"metrics"'), 0);
     assert.equal(await reread(routes6, '"expires":1799', '"expires":1769'), 0);
@@ -244,7 +251,23 @@ describe('KernelRoutes', () => {
     assert.equal(await reread(links4, '"local":"203.0.113.1"', '"local":"203.0.113.4"'), 4);
     assert.equal(await reread(links4, '"ifindex":3', '"ifindex":9'), 5, 'made anew by its name');
     assert.equal(routes.links.find(({ ifname }) => ifname === 'wan0')?.ifindex, 9);
-    assert.equal(links, 10, 'links are reported at each reading');
+    assert.equal(seen.links, 10, 'links are reported at each reading');
+  });
+
+  test('devices of its own that nothing is routed by come and go without a word', async (t) => {
+    const { routes, reread, seen } = await follow(t, { ownDevices: ['own0'] });
+    const link = '{"ifindex":8,"ifname":"own0","flags":["UP"],"mtu":65535,"link_type":"ether"},';
+    const route = '{"type":"5","dst":"ff00::/8","dev":"own0","table":"255","flags":[]},';
+    assert.equal(await reread(links4, '{"ifindex":3', `${link}{"ifindex":3`), 0);
+    assert.equal(await reread(routes6, '{"type":"5"', `${route}{"type":"5"`), 0);
+    assert.ok(routes.links.some(({ ifname }) => ifname === 'own0'));
+    assert.equal(await reread(routes4, '203.0.113.2', '203.0.113.8'), 1);
+    ask(routes, '8.8.8.8');
+    assert.equal(formatIpv4(routes.hop0), '203.0.113.8');
+    assert.equal(await reread(routes6, route, ''), 1);
+    assert.equal(await reread(links4, link, ''), 1);
+    assert.equal(await reread(links4, '"mtu":1500', '"mtu":1492'), 2);
+    assert.equal(seen.links, 7);
   });
 
   test('rejects where ip prints something else', async () => {

@@ -1,7 +1,8 @@
 /** What the gate's live tests share: a lab with streams, gates that start, what the kernel holds. */
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { Bpf, loadLibc } from '../../../src/datapath/gate/sys/index.ts';
+import { flowsOf } from '../../../src/datapath/gate/flows/index.ts';
+import { Bpf, FormerMaps, loadLibc } from '../../../src/datapath/gate/sys/index.ts';
 import { isMap } from '../../support/map-ids.ts';
 import { Daemon, type DaemonOptions, ruleFile } from '../daemon.ts';
 import { type Lab, mustRunIn, withLab } from '../harness.ts';
@@ -201,14 +202,41 @@ export async function untilInKernel(daemon: Daemon, flows: number): Promise<void
   await until(`${flows} flows in the kernel`, ask, 5_000, () => `${found} are`);
 }
 
-/** Waits until streams are in the kernel part with both directions: each has moved on since. */
+/**
+ * Waits until streams are in the kernel part with both directions, each of which is handed over with a
+ * packet of its own; and have moved on since.
+ */
 export async function carried(
   { streams }: Stage,
   daemon: Daemon,
   ports: readonly number[],
 ): Promise<void> {
-  await untilInKernel(daemon, ports.length);
+  let found = new Set<number>();
+  const ask = async () => {
+    found = await portsBothWays(daemon);
+    return ports.every((port) => found.has(port)) ? true : null;
+  };
+  const missing = () => ports.filter((port) => !found.has(port)).join(', ');
+  await until('both directions of all streams in the kernel', ask, 5_000, missing);
   await streams.goOn(ports, 16_384);
+}
+
+/** Source ports of the connections of which the program forwards both directions. */
+async function portsBothWays({ pid }: Daemon): Promise<Set<number>> {
+  const maps = FormerMaps.of(new Bpf(await loadLibc()), kernelObjectsOf(pid).programs);
+  assert.ok(maps !== null);
+  const { config, flows, buckets, hops } = maps;
+  const memory = {
+    config: config.words,
+    flows: flows.words,
+    buckets: buckets.words,
+    hops: hops.words,
+  };
+  const ports = [...flowsOf(memory)]
+    .filter(({ directions, isKept }) => directions[0] && directions[1] && !isKept)
+    .map(({ original }) => original.srcPort);
+  maps.close();
+  return new Set(ports);
 }
 
 interface Status {
