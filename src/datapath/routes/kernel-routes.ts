@@ -37,10 +37,12 @@ export interface KernelRoutesOptions {
   readonly runIp?: IpRunner;
 }
 
-/** Changes within this time are read together; a table that takes long is read the less often. */
+/** Changes within this time are read together; a long table that takes long is read the less often. */
 const SETTLE_MS = 50;
 const LONG_READ_MS = 250;
 const LONG_READ_SHARE = 10;
+/** Characters, of about 10,000 routes: what is shorter takes long on a busy machine only. */
+const LONG_TEXT = 1 << 20;
 /** Events can get lost (a full netlink buffer): everything is read again this often. */
 const REFRESH_MS = 30_000;
 /** A million routes are about 120 MB of JSON. */
@@ -71,6 +73,7 @@ export class KernelRoutes extends RouteTable {
   private reading = false;
   private closed = false;
   private lastReadMs = 0;
+  private lastLength = 0;
   /** Of what was read, and of what lookups answer from: the one costs less to find out. */
   private fingerprint = '';
   private essence = '';
@@ -114,7 +117,7 @@ export class KernelRoutes extends RouteTable {
   changed(change: Change): void {
     this.due.add(change);
     if (this.settle !== null || this.reading || this.closed) return;
-    const isLong = this.lastReadMs > LONG_READ_MS;
+    const isLong = this.lastLength > LONG_TEXT && this.lastReadMs > LONG_READ_MS;
     const wait = isLong ? this.lastReadMs * LONG_READ_SHARE : SETTLE_MS;
     this.settle = setTimeout(() => void this.readDue(), wait);
     this.settle.unref();
@@ -161,6 +164,7 @@ export class KernelRoutes extends RouteTable {
   private async readTables(): Promise<void> {
     const dump = await this.readDump();
     if (this.closed) return;
+    this.lastLength = dump.texts[4].routes.length + dump.texts[6].routes.length;
     const before = this.essence;
     const fingerprint = fingerprintOf(dump);
     if (fingerprint !== this.fingerprint) this.fill(dump);

@@ -87,13 +87,20 @@ function ask(routes: KernelRoutes, text: string): number {
 const [links4, routes4, routes6] = Object.keys(answers) as [string, string, string];
 
 /** Follows answers that `reread` changes, which resolves to how often a change was told of so far. */
-async function follow(t: TestContext, more: { ownDevices?: readonly string[] }) {
+async function follow(
+  t: TestContext,
+  more: { ownDevices?: readonly string[] },
+  asked: () => void = () => undefined,
+) {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const present: Record<string, string> = { ...answers };
   const seen = { told: 0, links: 0 };
   const routes = await KernelRoutes.open({
     interfaces: new InterfaceTable(),
-    runIp: async (argv) => present[argv.join(' ')] ?? assert.fail(argv.join(' ')),
+    runIp: async (argv) => {
+      asked();
+      return present[argv.join(' ')] ?? assert.fail(argv.join(' '));
+    },
     onRoutes: () => seen.told++,
     onLinks: () => seen.links++,
     ...more,
@@ -102,13 +109,18 @@ async function follow(t: TestContext, more: { ownDevices?: readonly string[] }) 
   const reread = async (key: string, before: string, after: string) => {
     assert.ok(present[key]?.includes(before), before);
     present[key] = present[key]!.replace(before, after);
-    const { reads } = routes;
     routes.changed('route');
-    t.mock.timers.tick(50);
-    while (routes.reads === reads) await new Promise(setImmediate);
+    assert.ok(await isRead(50));
     return seen.told;
   };
-  return { routes, reread, seen };
+  /** Whether something is read within this time from now on. */
+  const isRead = async (ms: number) => {
+    const { reads } = routes;
+    t.mock.timers.tick(ms);
+    for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
+    return routes.reads > reads;
+  };
+  return { routes, reread, isRead, seen };
 }
 
 describe('KernelRoutes', () => {
@@ -268,6 +280,20 @@ describe('KernelRoutes', () => {
     assert.equal(await reread(links4, link, ''), 1);
     assert.equal(await reread(links4, '"mtu":1500', '"mtu":1492'), 2);
     assert.equal(seen.links, 7);
+  });
+
+  test('long tables are read the less often; a busy machine makes no table long', async (t) => {
+    let now = 0;
+    t.mock.method(performance, 'now', () => now);
+    const { routes, reread, isRead } = await follow(t, {}, () => {
+      now += 100;
+    });
+    await reread(routes4, '', '');
+    await reread(links4, '', '');
+    await reread(routes4, '[', `[${' '.repeat(1 << 20)}`);
+    routes.changed('link');
+    assert.ok(!(await isRead(4_999)), 'five times 100 ms it took');
+    assert.ok(await isRead(1));
   });
 
   test('rejects where ip prints something else', async () => {
