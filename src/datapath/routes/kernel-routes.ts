@@ -200,7 +200,6 @@ export class KernelRoutes extends RouteTable {
     const { families, groups, links } = without(ownDevices ?? [], dump);
     const essence = essenceOf({ families, groups, links });
     if (essence === this.essence) return;
-    this.essence = essence;
     this.clear();
     fillInterfaces(this, interfaces, links);
     for (const { group, ifname } of groups) this.setGroup(interfaces.id(ifname), Number(group));
@@ -209,6 +208,7 @@ export class KernelRoutes extends RouteTable {
       fillRoutes(this, interfaces, family, routes);
       this.sayNotFollowed(family, rules);
     }
+    this.essence = essence;
   }
 
   private async readNeighbours(): Promise<void> {

@@ -26,7 +26,6 @@ import { isMap } from '../../../support/map-ids.ts';
 import { objectFile, smallGate } from './object-file.ts';
 
 const sizes = { units: 1000, buckets: 64, ringBytes: 65536, knownRingBytes: 32768 };
-const realSizes = { ...sizes, units: 1024, buckets: 256 };
 const object = fileURLToPath(
   new URL('../../../../src/datapath/gate/bpf/gate.bpf.o', import.meta.url),
 );
@@ -35,6 +34,15 @@ const TC_ACT_SHOT = 2;
 const frame = new Uint8Array(64).fill(0xa5);
 const isRoot = process.getuid?.() === 0;
 const options = isRoot ? {} : { skip: 'needs root: bpf(2), mounts and packet sockets' };
+
+/** The gate's own maps and programs, and the ids of these. */
+async function loadGate() {
+  const bpf = new Bpf(await loadLibc());
+  const maps = createMaps(bpf, { ...sizes, units: 1024, buckets: 256 });
+  const programs = loadPrograms(bpf, readObjectFile(object), maps.fds);
+  const ids = Object.values(programs).map((fd) => bpf.programInfo(fd).id);
+  return { bpf, maps, programs, ids };
+}
 
 describe('the kernel', options, () => {
   const directory = mkdtempSync(join(tmpdir(), 'pinhole-sys-'));
@@ -88,10 +96,7 @@ describe('the kernel', options, () => {
 
   test('the memory of a former process is found by its programs', async (t) => {
     if (!existsSync(object)) return t.skip(NOT_BUILT);
-    const bpf = new Bpf(await loadLibc());
-    const maps = createMaps(bpf, realSizes);
-    const programs = loadPrograms(bpf, readObjectFile(object), maps.fds);
-    const ids = Object.values(programs).map((fd) => bpf.programInfo(fd).id);
+    const { bpf, maps, programs, ids } = await loadGate();
     maps.flows.words[1000 * FLOW_WORDS - 1] = 77;
     maps.close();
     const former = FormerMaps.of(bpf, ids);
@@ -104,10 +109,7 @@ describe('the kernel', options, () => {
 
   test('an array of programs is not opened by whoever looks for that memory', async (t) => {
     if (!existsSync(object)) return t.skip(NOT_BUILT);
-    const bpf = new Bpf(await loadLibc());
-    const maps = createMaps(bpf, realSizes);
-    const programs = loadPrograms(bpf, readObjectFile(object), maps.fds);
-    const ids = Object.values(programs).map((fd) => bpf.programInfo(fd).id);
+    const { bpf, maps, programs, ids } = await loadGate();
     const array = bpf.mapInfo(maps.fds.programs).id;
     assert.ok(bpf.mapsOfProgram(programs.entry_ingress).includes(array));
     maps.close();
